@@ -1,0 +1,34 @@
+#include "base/interrupt.h"
+
+#include <csignal>
+
+#include <unistd.h>
+
+namespace tetrad {
+namespace {
+
+volatile std::sig_atomic_t g_interrupted = 0;  // signal handlers can only reach globals
+
+extern "C" void on_signal(int) {
+  if (g_interrupted != 0) ::_exit(130);
+  g_interrupted = 1;
+}
+
+}  // namespace
+
+void install_interrupt_handler() {
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  ::sigaction(SIGINT, &action, nullptr);
+  ::sigaction(SIGTERM, &action, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+}
+
+bool interrupted() { return g_interrupted != 0; }
+
+Status check_interrupt() {
+  if (interrupted()) return make_error(ErrorCode::kInterrupted, "interrupted", "", "");
+  return {};
+}
+
+}  // namespace tetrad

@@ -1,0 +1,33 @@
+// What every op needs to run: which kernels (chosen once, by name) and which threads. Passed by reference, never global.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/thread_pool.h"
+
+namespace tetrad {
+
+struct KernelTable;  // kernels/kernel_table.h
+
+// The SIMD targets compiled in that this CPU can run, best first: "avx512", "avx2", "scalar".
+std::vector<std::string> available_simd_targets();
+
+class Compute {
+ public:
+  // `simd` empty: TETRAD_SIMD from the environment, else the best target. An unknown or unavailable name is a usage error that lists the choices.
+  static Result<Compute> create(std::size_t threads, std::string simd = {});
+
+  const KernelTable& kernels() const { return *kernels_; }
+  ThreadPool& pool() const { return *pool_; }
+  const std::string& simd() const { return simd_; }
+
+ private:
+  const KernelTable* kernels_ = nullptr;
+  std::shared_ptr<ThreadPool> pool_;
+  std::string simd_;
+};
+
+}  // namespace tetrad
