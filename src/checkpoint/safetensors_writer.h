@@ -25,6 +25,7 @@ struct TensorSpec {
 // Which tensor lies in which shard, at which offset. A pure function of its arguments (so a resumed run lays out the same bytes).
 class ShardLayout {
  public:
+  // Inside a shard wide types come first (so that every tensor is aligned for its type), else the order of `tensors`.
   // Shards are filled in the order of `tensors` and hold at most `shard_bytes` of data each (a larger tensor gets a shard of its own).
   static Result<ShardLayout> plan(std::vector<TensorSpec> tensors, std::uint64_t shard_bytes);
 
@@ -52,8 +53,8 @@ class ShardLayout {
 // Writes the files of a layout into a directory. write() is thread-safe for different parts.
 class SafetensorsWriter {
  public:
-  // Creates all shards at full size with their headers; with `keep_existing`, shards that are already there with the right size and header are kept
-  // as they are (a resumed run) and an error says which one is not.
+  // Creates all shards at full size with their headers; with `keep_existing` (a resumed run) every shard must be there already with the
+  // right size and header and is kept as it is; an error says which one is not. The directory must exist.
   static Result<SafetensorsWriter> open(const std::filesystem::path& directory, ShardLayout layout, bool keep_existing);
   SafetensorsWriter(SafetensorsWriter&&) noexcept;
   SafetensorsWriter& operator=(SafetensorsWriter&&) noexcept;
@@ -66,6 +67,7 @@ class SafetensorsWriter {
   Status finish();  // sync, then the index file. The directory's final name is the caller's business
 
  private:
+  SafetensorsWriter();
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
