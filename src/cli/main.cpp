@@ -1,1 +1,70 @@
-int main() { return 2; }
+// tetrad: one binary, one subcommand a verb.
+#include <cstdio>
+#include <exception>
+#include <new>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "base/interrupt.h"
+#include "base/log.h"
+#include "cli/command.h"
+
+namespace tetrad {
+namespace {
+
+std::string version_text() {
+  return fmt::format("tetrad {} ({})\nbackends: cpu\nSIMD targets here: {}\n", TETRAD_VERSION, TETRAD_REVISION, fmt::join(available_simd_targets(), ", "));
+}
+
+int exit_status(ErrorCode code) { return code == ErrorCode::kUsage ? 2 : code == ErrorCode::kInterrupted ? 130 : 1; }
+
+void print_error(const Error& error) {
+  std::fputs(("tetrad: error: " + error.message + "\n").c_str(), stderr);
+  if (!error.hint.empty()) std::fputs(("hint: " + error.hint + "\n").c_str(), stderr);
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("From an FP8 mixture-of-experts checkpoint to a measured NVFP4 one.", "tetrad");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", [] { return version_text(); });
+  CommonFlags common;
+  Action action;
+  for (int i = 0; i < argc; ++i) common.command_line += (i > 0 ? " " : "") + std::string(i == 0 ? "tetrad" : argv[i]);
+  register_quantize(app, common, action);
+  register_eval(app, common, action);
+  register_inspect(app, common, action);
+  register_verify(app, common, action);
+  register_generate(app, common, action);
+  register_logits(app, common, action);
+  register_tokenize(app, common, action);
+  register_render(app, common, action);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    const auto parsed = app.get_subcommands();
+    print_error({ErrorCode::kUsage, printable(error.what()), fmt::format("tetrad {}--help shows the flags", parsed.empty() ? "" : parsed[0]->get_name() + " ")});
+    return 2;
+  }
+  set_quiet(common.quiet);
+  install_interrupt_handler();
+  const Status status = action();
+  if (status) return 0;
+  print_error(status.error());
+  return exit_status(status.error().code);
+}
+
+}  // namespace
+}  // namespace tetrad
+
+int main(int argc, char** argv) {
+  try {
+    return tetrad::run(argc, argv);
+  } catch (const std::bad_alloc&) {
+    std::fputs("tetrad: error: out of memory\nhint: lower --memory-limit, --calibration-tokens or --max-tokens\n", stderr);
+  } catch (const std::exception& error) {
+    std::fputs(("tetrad: error: unexpected failure: " + tetrad::printable(error.what()) + "\n").c_str(), stderr);
+  }
+  return 1;
+}

@@ -1,0 +1,65 @@
+#include "cli/command.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/files.h"
+#include "base/units.h"
+
+namespace tetrad {
+
+Result<Compute> CommonFlags::compute() const {
+  const char* backend = std::getenv("TETRAD_BACKEND");
+  if (backend != nullptr && *backend != '\0' && std::string_view(backend) != "cpu")
+    return make_error(ErrorCode::kUsage, "unavailable backend", fmt::format("TETRAD_BACKEND={}", backend), "this build has cpu");
+  return Compute::create(threads);
+}
+
+CLI::App* add_command(CLI::App& app, const CommonFlags& common, const std::string& name, const std::string& about) {
+  auto* command = app.add_subcommand(name, about);
+  auto& flags = const_cast<CommonFlags&>(common);  // main owns them; the parser fills them before any action reads them
+  command->add_option("--threads", flags.threads, "worker threads (default: physical cores)")->check(CLI::Range(1, 4096));
+  command->add_option("--seed", flags.seed, "seed of everything random (default 0)");
+  command->add_flag("--quiet", flags.quiet, "no progress and no notes on stderr");
+  return command;
+}
+
+void add_bytes_option(CLI::App& command, const std::string& name, std::uint64_t& value, const std::string& about) {
+  command.add_option_function<std::string>(
+      name,
+      [&value, name](const std::string& text) {
+        auto bytes = parse_bytes(text);
+        if (!bytes) throw CLI::ValidationError(name, bytes.error().message);
+        value = *bytes;
+      },
+      about);
+}
+
+Status write_stdout(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
+    return io_error("cannot write", "stdout", errno);
+  return {};
+}
+
+Status write_json(const std::string& path, const Json& json) {
+  const std::string text = json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return path == "-" ? write_stdout(text) : write_file_atomically(path, text);
+}
+
+Status write_result(const std::string& json_path, const Json& json, const std::string& text) {
+  if (json_path != "-") TETRAD_TRY(write_stdout(text));
+  return json_path.empty() ? Status{} : write_json(json_path, json);
+}
+
+Result<Model> open_model(const std::string& directory) {
+  auto checkpoint = TETRAD_TRY(Checkpoint::open(directory));
+  auto config = TETRAD_TRY(ModelConfig::parse(checkpoint.config(), (checkpoint.directory() / "config.json").string()));
+  return Model{std::move(checkpoint), std::move(config)};
+}
+
+}  // namespace tetrad

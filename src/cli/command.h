@@ -1,0 +1,57 @@
+// What the subcommands share: the flags every one has, how results are written, and the way a command is registered. Used by main.cpp and cmd_*.cpp.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "arch/model_config.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "checkpoint/checkpoint.h"
+#include "kernels/compute.h"
+
+namespace CLI {
+class App;
+}
+
+namespace tetrad {
+
+struct CommonFlags {
+  std::size_t threads = 0;  // 0: physical cores
+  std::uint64_t seed = 0;
+  bool quiet = false;
+  std::string command_line;
+
+  Result<Compute> compute() const;
+};
+
+// What main runs once the flags are parsed.
+using Action = std::function<Status()>;
+
+// Each adds its subcommand to `app`; parsing it sets `action`. `common` outlives the action.
+void register_quantize(CLI::App& app, const CommonFlags& common, Action& action);
+void register_eval(CLI::App& app, const CommonFlags& common, Action& action);
+void register_logits(CLI::App& app, const CommonFlags& common, Action& action);
+void register_tokenize(CLI::App& app, const CommonFlags& common, Action& action);
+void register_render(CLI::App& app, const CommonFlags& common, Action& action);
+void register_inspect(CLI::App& app, const CommonFlags& common, Action& action);
+void register_verify(CLI::App& app, const CommonFlags& common, Action& action);
+void register_generate(CLI::App& app, const CommonFlags& common, Action& action);
+
+// A subcommand with the flags that every one has.
+CLI::App* add_command(CLI::App& app, const CommonFlags& common, const std::string& name, const std::string& about);
+// A flag whose value is a size ("1GiB"); the error of parse_bytes becomes CLI11's.
+void add_bytes_option(CLI::App& command, const std::string& name, std::uint64_t& value, const std::string& about);
+
+Status write_stdout(std::string_view text);                          // an error when the reader is gone or the disk is full
+Status write_json(const std::string& path, const Json& json);        // "-": stdout
+Status write_result(const std::string& json_path, const Json& json, const std::string& text);  // text to stdout, unless JSON goes there
+
+struct Model {
+  Checkpoint checkpoint;
+  ModelConfig config;
+};
+Result<Model> open_model(const std::string& directory);
+
+}  // namespace tetrad

@@ -1,0 +1,89 @@
+#include "conversion/workplace.h"
+
+#include <cerrno>
+
+#include <sys/file.h>
+
+namespace tetrad {
+namespace fs = std::filesystem;
+namespace {
+
+fs::path partial_path(fs::path destination) {
+  destination = destination.lexically_normal();
+  if (!destination.has_filename()) destination = destination.parent_path();  // "out/" is "out"
+  return destination.string() + ".partial";
+}
+
+Status remove_all(const fs::path& path) {
+  std::error_code error;
+  fs::remove_all(path, error);
+  if (error) return io_error("cannot delete", path.string(), error.value());
+  return {};
+}
+
+Status make_directories(const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) return io_error("cannot create directory", path.string(), error.value());
+  return {};
+}
+
+Result<File> lock(const fs::path& path) {
+  auto file = TETRAD_TRY(File::create(path));
+  if (::flock(file.descriptor(), LOCK_EX | LOCK_NB) != 0)
+    return invalid_input("the destination is in use", path.parent_path().string(), "another tetrad quantize is writing there");
+  return file;
+}
+
+Status rename_path(const fs::path& from, const fs::path& to) {
+  std::error_code error;
+  fs::rename(from, to, error);
+  if (error) return io_error("cannot rename", from.string() + " to " + to.string(), error.value());
+  return {};
+}
+
+bool exists(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(fs::symlink_status(path, ignored));
+}
+
+}  // namespace
+
+Result<Workplace> Workplace::open(const fs::path& destination, bool resume, bool overwrite) {
+  Workplace place;
+  place.directory_ = partial_path(destination);
+  place.destination_ = place.directory_.string().substr(0, place.directory_.string().size() - 8);
+  if (exists(place.destination_) && !overwrite)
+    return invalid_input("the destination exists", place.destination_.string(), "it is never overwritten by itself", "choose another name or add --overwrite");
+  const bool left = exists(place.directory_);
+  if (left && !resume && !overwrite)
+    return invalid_input("unfinished work is there", place.directory_.string(), "an earlier run was interrupted", "add --resume to continue it, or --overwrite to begin anew");
+  TETRAD_TRY(make_directories(place.directory_));
+  place.lock_ = TETRAD_TRY(lock(place.directory_ / "lock"));
+  if (left && !resume) {
+    for (const char* name : {"checkpoint", "journal", "hidden-0", "hidden-1", "replaced"}) TETRAD_TRY(remove_all(place.directory_ / name));
+  }
+  TETRAD_TRY(make_directories(place.checkpoint()));
+  return place;
+}
+
+Status Workplace::discard(const fs::path& destination) {
+  const fs::path directory = partial_path(destination);
+  if (!exists(directory)) return {};
+  auto held = TETRAD_TRY(lock(directory / "lock"));
+  return remove_all(directory);
+}
+
+Status Workplace::publish() {
+  TETRAD_TRY(sync_directory(checkpoint()));
+  // Killed between the two renames, a resumed run finds the checkpoint still here and ends the work.
+  if (exists(destination_)) {
+    TETRAD_TRY(remove_all(directory_ / "replaced"));
+    TETRAD_TRY(rename_path(destination_, directory_ / "replaced"));
+  }
+  TETRAD_TRY(rename_path(checkpoint(), destination_));
+  TETRAD_TRY(sync_directory(fs::absolute(destination_).parent_path()));
+  return remove_all(directory_);
+}
+
+}  // namespace tetrad
