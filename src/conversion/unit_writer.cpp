@@ -1,0 +1,132 @@
+#include "conversion/unit_writer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <mutex>
+#include <optional>
+
+#include "kernels/decode.h"
+#include "numeric/bf16.h"
+
+namespace tetrad {
+namespace {
+
+constexpr std::size_t kCopyBytes = 8 << 20;      // a piece of a copied tensor: long enough for the disk, short enough for memory
+constexpr float kInputScaleDivisor = 2688.0F;    // 6 * 448: ModelOpt's input_scale = amax / 2688
+constexpr float kNoAmax = 6.0F;                  // what ModelOpt takes for a zero or missing amax (the format's largest value)
+
+std::span<const std::byte> bytes_of(const float& value) { return std::as_bytes(std::span(&value, 1)); }
+
+float input_scale(float amax) { return (amax > 0 && std::isfinite(amax) ? amax : kNoAmax) / kInputScaleDivisor; }
+
+}  // namespace
+
+// A thread's output buffers: gate and up are quantized with one tensor scale, so that both are looked at before either is written.
+struct UnitWriter::Scratch {
+  std::vector<std::uint8_t> codes, scales;
+};
+
+Status UnitWriter::write_dense(const WorkUnit& unit) {
+  for (const DenseTensor& dense : unit.dense) TETRAD_TRY(dense.action == DenseAction::kCopy ? write_copy(dense) : write_rounded(dense));
+  return {};
+}
+
+Status UnitWriter::write_copy(const DenseTensor& dense) {
+  const auto bytes = TETRAD_TRY(source_.tensor(dense.source)).bytes;
+  for (std::size_t begin = 0; begin < bytes.size(); begin += kCopyBytes) {
+    const auto part = bytes.subspan(begin, std::min(kCopyBytes, bytes.size() - begin));
+    TETRAD_TRY(writer_.write(dense.output, begin, part));
+    source_.release(part);
+  }
+  return {};
+}
+
+Status UnitWriter::write_rounded(const DenseTensor& dense) {
+  const TensorView view = TETRAD_TRY(source_.tensor(dense.source));
+  WeightView weight;
+  if (view.dtype == DType::kF8E4M3) {
+    weight = TETRAD_TRY(source_.weight(dense.source.substr(0, dense.source.size() - 7), view.shape[0], view.shape[1]));
+  } else {
+    weight.format = view.dtype == DType::kF16 ? WeightFormat::kF16 : WeightFormat::kF32;
+    weight.cols = view.shape.empty() ? 1 : view.shape.back();
+    weight.rows = weight.cols == 0 ? 0 : view.elements() / weight.cols;
+    weight.data = view.bytes;
+  }
+  if (weight.rows * weight.cols == 0) return {};
+  const auto cols = static_cast<std::size_t>(weight.cols);
+  const std::int64_t step = std::max<std::int64_t>(1, static_cast<std::int64_t>(kCopyBytes / 4 / cols));
+  std::vector<float> values(static_cast<std::size_t>(step) * cols);
+  std::vector<std::uint16_t> rounded(values.size());
+  for (std::int64_t row = 0; row < weight.rows; row += step) {
+    const std::int64_t rows = std::min(step, weight.rows - row);
+    decode_rows(compute_.kernels(), weight, row, rows, values.data());
+    const std::size_t n = static_cast<std::size_t>(rows) * cols;
+    for (std::size_t i = 0; i < n; ++i) rounded[i] = bf16_from_float(values[i]);
+    TETRAD_TRY(writer_.write(dense.output, static_cast<std::uint64_t>(row) * cols * 2, std::as_bytes(std::span(rounded).first(n))));
+  }
+  source_.release(weight);
+  return {};
+}
+
+Result<ExpertResult> UnitWriter::write_expert(const ExpertJob& job, Scratch& scratch) {
+  ExpertResult result;
+  result.expert = job.expert;
+  const auto range = [&](std::size_t p) { return weight_range_serial(compute_, job.projections[p].source); };
+  const float gate_up = std::max(range(0).amax, range(1).amax);
+  for (std::size_t p = 0; p < 3; ++p) {
+    const auto& out = job.projections[p];
+    const float amax = p < 2 ? gate_up : range(2).amax;
+    scratch.codes.resize(static_cast<std::size_t>(out.source.rows * out.source.cols / 2));
+    scratch.scales.resize(static_cast<std::size_t>(out.source.rows * out.source.cols / 16));
+    float tensor_scale = 0;
+    result.error[p] = quantize_matrix_serial(compute_, out.source, options_.algorithm, amax, scratch.codes, scratch.scales, tensor_scale);
+    TETRAD_TRY(writer_.write(out.weight, 0, std::as_bytes(std::span(scratch.codes))));
+    TETRAD_TRY(writer_.write(out.weight_scale, 0, std::as_bytes(std::span(scratch.scales))));
+    TETRAD_TRY(writer_.write(out.weight_scale_2, 0, bytes_of(tensor_scale)));
+  }
+  for (const auto& out : job.projections) source_.release(out.source);
+  return result;
+}
+
+Result<std::vector<ExpertResult>> UnitWriter::write_experts(const WorkUnit& unit, const std::vector<ExpertActivity>& activity) {
+  std::vector<ExpertResult> results(unit.experts.size());
+  std::vector<Scratch> scratch(compute_.pool().size());
+  std::mutex mutex;
+  std::optional<Error> failure;
+  compute_.pool().run(unit.experts.size(), [&](std::size_t i, std::size_t worker) {
+    auto result = write_expert(unit.experts[i], scratch[worker]);
+    if (result) {
+      results[i] = std::move(*result);
+    } else {
+      const std::lock_guard lock(mutex);
+      if (!failure) failure = result.error();
+    }
+  });
+  if (failure) return Unexpected(*failure);
+  for (std::size_t i = 0; i < results.size() && !activity.empty(); ++i) results[i].activity = activity[static_cast<std::size_t>(results[i].expert)];
+  TETRAD_TRY(write_input_scales(unit, activity));
+  return results;
+}
+
+Status UnitWriter::write_input_scales(const WorkUnit& unit, const std::vector<ExpertActivity>& activity) {
+  float gate_up = 0, down = 0;
+  for (const auto& expert : activity) {
+    gate_up = std::max(gate_up, expert.gate_up_amax);
+    down = std::max(down, expert.down_amax);
+  }
+  for (const auto& job : unit.experts)
+    for (std::size_t p = 0; p < 3; ++p) {
+      float scale = 1.0F;  // no calibration: constant amax 2688
+      if (!activity.empty()) {
+        const auto& own = activity[static_cast<std::size_t>(job.expert)];
+        const float own_amax = p == 2 ? own.down_amax : own.gate_up_amax;
+        const bool use_own = options_.input_scale_per_expert && own_amax > 0;
+        scale = input_scale(use_own ? own_amax : p == 2 ? down : gate_up);
+      }
+      TETRAD_TRY(writer_.write(job.projections[p].input_scale, 0, bytes_of(scale)));
+    }
+  return {};
+}
+
+}  // namespace tetrad
