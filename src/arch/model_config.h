@@ -27,6 +27,7 @@ struct ModelConfig {
   std::int64_t heads = 0, kv_heads = 0, head_dim = 0, rotary_dim = 0;
   std::int64_t experts = 0, experts_per_token = 0, expert_width = 0;  // expert_width: rows of gate and up
   std::int64_t shared_experts = 0;
+  std::int64_t dense_width = 0;                     // rows of gate and up in layers without experts (GLM)
   std::vector<bool> sparse;                         // [layers]: does layer l have experts (GLM's first layers are dense)
   std::int64_t max_position = 0;
   double rope_theta = 10000.0, rms_eps = 1e-6;
@@ -34,6 +35,15 @@ struct ModelConfig {
   std::vector<std::int64_t> eos_ids;
   std::int64_t bos_id = -1, pad_id = -1;
 
+  // GLM only: multi-head latent attention and the indexer of its sparse attention. head_dim is q/k's: qk_nope_dim + qk_rope_dim.
+  std::int64_t q_lora_rank = 0, kv_lora_rank = 0, qk_nope_dim = 0, qk_rope_dim = 0, v_head_dim = 0;
+  std::int64_t index_heads = 0, index_head_dim = 0;
+  std::vector<bool> indexer;                        // [layers]: does layer l have an indexer of its own
+  bool attention_bias = false;
+
+  // Keys that are absent have transformers' defaults; a value that tetrad would have to ignore is an error that names its key. `where` names the file.
+  // mtp_layers: GLM's num_nextn_predict_layers; 0 for MiniMax-M2, whose config announces modules that released checkpoints don't ship
+  // (count_mtp_layers() of tensor_table.h says what is stored).
   static Result<ModelConfig> parse(const Json& config, const std::string& where);
 
   // Tensor and module names, by family. Projection order everywhere: gate, up, down.

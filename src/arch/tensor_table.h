@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "arch/model_config.h"
+#include "checkpoint/checkpoint.h"
 
 namespace tetrad {
 
@@ -32,5 +33,8 @@ struct TensorIdentity {
   std::string module, suffix;            // "model.layers.0....w1", ".weight_scale"
 };
 TensorIdentity identify_tensor(const ModelConfig& config, const std::string& name);
+
+// Layers behind config.layers of which `checkpoint` holds at least one tensor (MTP layers).
+std::int64_t count_mtp_layers(const ModelConfig& config, const Checkpoint& checkpoint);
 
 }  // namespace tetrad

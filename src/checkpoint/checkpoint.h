@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,9 @@ namespace tetrad {
 class Checkpoint {
  public:
   static Result<Checkpoint> open(const std::filesystem::path& directory);
+  // For looking at damaged checkpoints: opens what can be opened and appends the faults of index and shards to `faults` instead of stopping
+  // at the first. Fails only without a directory, a readable config.json or any tensor.
+  static Result<Checkpoint> open_damaged(const std::filesystem::path& directory, std::vector<Error>& faults);
 
   const std::filesystem::path& directory() const;
   const Json& config() const;  // config.json, an object
@@ -28,6 +32,8 @@ class Checkpoint {
   };
   const std::vector<Entry>& entries() const;
   const std::vector<std::filesystem::path>& shards() const;
+  // Tensor names of model.safetensors.index.json, sorted; empty when there is no index.
+  const std::vector<std::string>& indexed_names() const;
   const TensorView* find(const std::string& name) const;         // nullptr when there is none
   Result<TensorView> tensor(const std::string& name) const;      // an error that names directory and tensor
   Result<TensorView> tensor(const std::string& name, const Shape& shape) const;  // also checks the shape
@@ -39,12 +45,14 @@ class Checkpoint {
   Result<WeightView> weight(const std::string& module, std::int64_t rows, std::int64_t cols) const;
 
   // Drops a part's pages from resident memory / asks for them to be read ahead. `bytes` must be (part of) a tensor of this checkpoint; others are ignored.
+  // Pages at the edges go too, although they may hold the end of a neighbour: whoever still reads that gets it back from the page cache.
   void release(std::span<const std::byte> bytes) const;
   void release(const WeightView& weight) const;
   void prefetch(const WeightView& weight) const;
 
+  struct Impl;  // checkpoint_impl.h, private to this folder
+
  private:
-  struct Impl;
   std::shared_ptr<const Impl> impl_;
 };
 

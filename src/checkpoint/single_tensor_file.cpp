@@ -21,11 +21,12 @@ Status write_single_tensor_file(const fs::path& path, const TensorSpec& tensor, 
     const std::string header = layout.header(0);
     TETRAD_TRY(file.write_at(0, std::as_bytes(std::span(header))));
     std::uint64_t offset = layout.place(0).offset;
-    TETRAD_TRY(produce([&](std::span<const std::byte> bytes) -> Status {
+    const TensorSink sink = [&](std::span<const std::byte> bytes) -> Status {
       TETRAD_TRY(file.write_at(offset, bytes));
       offset += bytes.size();
       return {};
-    }));
+    };
+    TETRAD_TRY(produce(sink));
     TETRAD_CHECK(offset == layout.shard_file_bytes(0));
     return file.sync();
   };
