@@ -1,4 +1,5 @@
-// What every op needs to run: which kernels (chosen once, by name) and which threads. Passed by reference, never global.
+// What every op needs to run: which kernels (chosen once, by name) and which threads. Passed by reference, never
+// global.
 #pragma once
 
 #include <memory>
@@ -17,7 +18,8 @@ std::vector<std::string> available_simd_targets();
 
 class Compute {
  public:
-  // `simd` empty: TETRAD_SIMD from the environment, else the best target. An unknown or unavailable name is a usage error that lists the choices.
+  // `simd` empty: TETRAD_SIMD from the environment, else the best target. An unknown or unavailable name is a usage
+  // error that lists the choices.
   static Result<Compute> create(std::size_t threads, std::string simd = {});
 
   const KernelTable& kernels() const { return *kernels_; }

@@ -1,0 +1,99 @@
+#include "kernels/kernel_table.h"
+
+#include <cstdlib>
+
+#include "kernels/compute.h"
+
+namespace tetrad {
+
+// Each file of kernels fills in its part of a target's table.
+#define TETRAD_DECLARE_TARGET(target)      \
+  namespace target {                       \
+  void fill_linear(KernelTable& table);    \
+  void fill_rows(KernelTable& table);      \
+  void fill_attention(KernelTable& table); \
+  }
+TETRAD_DECLARE_TARGET(avx512)
+TETRAD_DECLARE_TARGET(avx2)
+TETRAD_DECLARE_TARGET(scalar)
+
+namespace {
+
+#define TETRAD_MAKE_TABLE(target)  \
+  [] {                             \
+    KernelTable table;             \
+    table.simd = #target;          \
+    target::fill_linear(table);    \
+    target::fill_rows(table);      \
+    target::fill_attention(table); \
+    return table;                  \
+  }()
+
+bool has_avx2() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+}
+bool has_avx512() {
+  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+}
+
+}  // namespace
+
+std::vector<std::string> available_simd_targets() {
+  std::vector<std::string> names;
+  if (has_avx512()) names.emplace_back("avx512");
+  if (has_avx2()) names.emplace_back("avx2");
+  names.emplace_back("scalar");
+  return names;
+}
+
+const KernelTable* kernel_table(const std::string& simd) {
+  static const KernelTable kAvx512 = TETRAD_MAKE_TABLE(avx512);
+  static const KernelTable kAvx2 = TETRAD_MAKE_TABLE(avx2);
+  static const KernelTable kScalar = TETRAD_MAKE_TABLE(scalar);
+  if (simd == "avx512" && has_avx512()) return &kAvx512;
+  if (simd == "avx2" && has_avx2()) return &kAvx2;
+  if (simd == "scalar") return &kScalar;
+  return nullptr;
+}
+
+RawWeight raw_weight(const WeightView& weight) {
+  RawWeight raw;
+  raw.format = weight.format;
+  raw.rows = weight.rows;
+  raw.cols = weight.cols;
+  raw.data = weight.data.data();
+  raw.scales = weight.scales.data();
+  raw.block_rows = weight.block_rows;
+  raw.block_cols = weight.block_cols;
+  raw.tensor_scale = weight.tensor_scale;
+  if (weight.format == WeightFormat::kFp8Block)
+    raw.scale_cols = (weight.cols + weight.block_cols - 1) / weight.block_cols;
+  if (weight.format == WeightFormat::kNvfp4) raw.scale_cols = weight.cols / 16;
+  return raw;
+}
+
+Result<Compute> Compute::create(std::size_t threads, std::string simd) {
+  std::string source = "--simd";
+  if (simd.empty()) {
+    if (const char* named = std::getenv("TETRAD_SIMD"); named != nullptr && *named != '\0') {
+      simd = named;
+      source = "TETRAD_SIMD";
+    }
+  }
+  const std::vector<std::string> available = available_simd_targets();
+  if (simd.empty()) simd = available.front();
+  Compute compute;
+  compute.kernels_ = kernel_table(simd);
+  if (compute.kernels_ == nullptr) {
+    std::string choices;
+    for (const std::string& name : available) choices += (choices.empty() ? "" : ", ") + name;
+    return make_error(ErrorCode::kUsage, "can't choose SIMD kernels", source,
+                      "no \"" + simd + "\" on this CPU; choices: " + choices);
+  }
+  compute.simd_ = std::move(simd);
+  compute.pool_ = std::make_shared<ThreadPool>(threads);
+  return compute;
+}
+
+}  // namespace tetrad

@@ -1,0 +1,88 @@
+// The kernels of one SIMD target as function pointers. Each is one thread's piece of work on raw memory, checked by the
+// callers (linear.h, rows.h, attention.h), who also share the work out. Every target gives the same bytes: sums run
+// over 16 lanes in ascending order and one fixed tree (simd/vec16.h), so results depend neither on the target nor on
+// how the work was cut.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "tensor/weight_view.h"
+
+namespace tetrad {
+
+// WeightView as plain pointers (the kernels' files use no std templates).
+struct RawWeight {
+  WeightFormat format = WeightFormat::kF32;
+  std::int64_t rows = 0, cols = 0;
+  const std::byte* data = nullptr;
+  const std::byte* scales = nullptr;
+  std::int64_t block_rows = 128, block_cols = 128, scale_cols = 0;  // scale_cols: scales in a row of the scale matrix
+  float tensor_scale = 1.0F;
+};
+RawWeight raw_weight(const WeightView& weight);
+
+// y[m, n] = sum over k of x[m, k] * w[n, k] for a block of both. k is a multiple of 16: rows are padded with zeros.
+struct MultiplyArgs {
+  const float* x = nullptr;
+  std::int64_t x_stride = 0, m = 0;
+  const float* w = nullptr;
+  std::int64_t w_stride = 0, n = 0, k = 0;
+  float* y = nullptr;
+  std::int64_t y_stride = 0;
+  bool bf16 = false;  // round the result to BF16
+};
+
+// Causal attention of `rows` query rows that share one key/value head; row i belongs to position first_position + i /
+// group and sees the keys 0 .. that position. Query row i is at q + (i / group) * q_stride + (i % group) * head_dim,
+// output likewise. Keys and values: position p at k + p * kv_stride.
+struct AttendArgs {
+  const float* q = nullptr;
+  float* out = nullptr;
+  std::int64_t q_stride = 0, rows = 0, group = 1, first_position = 0;
+  const float* k = nullptr;
+  const float* v = nullptr;
+  std::int64_t kv_stride = 0, head_dim = 0;  // head_dim: a multiple of 16
+  float scale = 1.0F;
+  bool bf16 = false;  // as PyTorch's CPU kernel: probabilities rounded before they meet the values, the result rounded
+  float* scratch = nullptr;  // attend_scratch_floats(rows, head_dim)
+};
+inline constexpr std::int64_t kAttendKeyTile =
+    512;  // keys a softmax step takes; PyTorch's, so that BF16 rounds at the same places
+inline constexpr std::int64_t kAttendMaxRows = 64;
+std::int64_t attend_scratch_floats(std::int64_t rows, std::int64_t head_dim);
+
+struct KernelTable {
+  const char* simd = "";
+  // Rows [row, row + count) as F32 at `out`, `stride` floats apart (stride >= cols rounded up to 16), the padding zero.
+  void (*decode_rows)(const RawWeight& weight, std::int64_t row, std::int64_t count, float* out,
+                      std::int64_t stride) = nullptr;
+  void (*multiply)(const MultiplyArgs& args) = nullptr;
+  // The same product for m <= kMaxDirectRows straight from the stored weight (args.w, w_stride and k unused): rows
+  // [row, row + args.n). cols % 16 == 0.
+  void (*multiply_stored)(const RawWeight& weight, std::int64_t row, const MultiplyArgs& args) = nullptr;
+  void (*attend)(const AttendArgs& args) = nullptr;
+
+  // Row operations; bf16: rounded where PyTorch's BF16 kernels round. n: any length.
+  void (*rms_norm)(const float* x, const float* weight, std::int64_t n, float eps, bool bf16, float* out) = nullptr;
+  void (*rotate)(float* x, const float* cos, const float* sin, std::int64_t half,
+                 bool bf16) = nullptr;  // x[0, 2 half), NeoX halves
+  void (*swiglu)(const float* gate, const float* up, std::int64_t n, bool bf16,
+                 float* out) = nullptr;                                        // silu(gate) * up
+  void (*add)(float* a, const float* b, std::int64_t n, bool bf16) = nullptr;  // a += b
+  void (*add_scaled)(float* a, const float* b, float s, std::int64_t n,
+                     bool bf16) = nullptr;                  // a += b * s, both rounded
+  float (*amax)(const float* x, std::int64_t n) = nullptr;  // NaN when any value is NaN
+  void (*sigmoid)(const float* x, std::int64_t n, float* out) = nullptr;
+  void (*exp)(const float* x, std::int64_t n, float* out) = nullptr;
+  // NVFP4 activations, n % 16 == 0: out = e2m1(x * g / s) * s * input_scale with g = 1 / input_scale, s = e4m3(min(g *
+  // max|x| / 6, 448)) per 16.
+  void (*fake_quantize)(const float* x, std::int64_t n, float input_scale, float* out) = nullptr;
+};
+inline constexpr std::int64_t kMaxDirectRows = 4;
+
+// nullptr when there is no such target or this CPU can't run it.
+const KernelTable* kernel_table(const std::string& simd);
+
+}  // namespace tetrad
