@@ -63,11 +63,13 @@ class StreamDecoder {
   std::string push(TokenId id);  // text that is complete and can no longer change; may be empty
   std::string finish();          // the rest; afterwards the decoder is as new
 
+  StreamDecoder(StreamDecoder&&) noexcept;
+  StreamDecoder& operator=(StreamDecoder&&) noexcept;
+  ~StreamDecoder();
+
  private:
-  std::shared_ptr<const Tokenizer::Impl> impl_;
-  bool skip_special_tokens_;
-  std::vector<TokenId> pending_;
-  std::string emitted_tail_;
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace tetrad
