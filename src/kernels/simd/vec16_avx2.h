@@ -27,6 +27,16 @@ TETRAD_SIMD_INLINE void store_partial(float* p, F32x16 a, int n) {
   for (int j = 0; j < n; ++j) p[j] = buffer[j];
 }
 
+// A register's worth of lanes: the matrix kernels run over them part by part.
+struct Part {
+  __m256 v;
+};
+constexpr int kParts = 2;
+TETRAD_SIMD_INLINE Part part_zero() { return {_mm256_setzero_ps()}; }
+TETRAD_SIMD_INLINE Part part_load(const float* p) { return {_mm256_loadu_ps(p)}; }
+TETRAD_SIMD_INLINE Part part_fma(Part a, Part b, Part c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
+TETRAD_SIMD_INLINE void part_store(float* p, Part a) { _mm256_storeu_ps(p, a.v); }
+
 TETRAD_SIMD_INLINE F32x16 operator+(F32x16 a, F32x16 b) {
   return {_mm256_add_ps(a.lo, b.lo), _mm256_add_ps(a.hi, b.hi)};
 }

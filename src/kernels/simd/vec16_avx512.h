@@ -18,6 +18,16 @@ TETRAD_SIMD_INLINE void store_partial(float* p, F32x16 a, int n) {
   _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1U << n) - 1U), a.v);
 }
 
+// A register's worth of lanes: the matrix kernels run over them part by part.
+struct Part {
+  __m512 v;
+};
+constexpr int kParts = 1;
+TETRAD_SIMD_INLINE Part part_zero() { return {_mm512_setzero_ps()}; }
+TETRAD_SIMD_INLINE Part part_load(const float* p) { return {_mm512_loadu_ps(p)}; }
+TETRAD_SIMD_INLINE Part part_fma(Part a, Part b, Part c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+TETRAD_SIMD_INLINE void part_store(float* p, Part a) { _mm512_storeu_ps(p, a.v); }
+
 TETRAD_SIMD_INLINE F32x16 operator+(F32x16 a, F32x16 b) { return {_mm512_add_ps(a.v, b.v)}; }
 TETRAD_SIMD_INLINE F32x16 operator-(F32x16 a, F32x16 b) { return {_mm512_sub_ps(a.v, b.v)}; }
 TETRAD_SIMD_INLINE F32x16 operator*(F32x16 a, F32x16 b) { return {_mm512_mul_ps(a.v, b.v)}; }

@@ -1,5 +1,11 @@
 // Functions written once on top of F32x16, hence the same bits on every target.
 
+TETRAD_SIMD_INLINE F32x16 from_f32(const std::byte* p) {
+  F32x16 r;
+  __builtin_memcpy(&r, p, sizeof(r));
+  return r;
+}
+
 // e^x within 2 ulp (tested against double precision over the whole range): x = n ln 2 + r, |r| <= ln 2 / 2, a degree-6
 // minimax-like polynomial (Taylor to degree 7, error below 2^-27 relative) and two exact scalings, so that subnormal
 // results are rounded once and overflow gives infinity. NaN stays NaN.
@@ -18,6 +24,6 @@ TETRAD_SIMD_INLINE F32x16 exp(F32x16 x) {
   return (p * exp2_int(half)) * exp2_int(n - half);
 }
 
-// x / (1 + e^-x); tends to 0 and x, never inf / inf.
+// x / (1 + e^-x): tends to -0 and x; NaN for -infinity, as PyTorch's.
 TETRAD_SIMD_INLINE F32x16 silu(F32x16 x) { return div(x, set1(1.0F) + exp(neg(x))); }
 TETRAD_SIMD_INLINE F32x16 sigmoid(F32x16 x) { return div(set1(1.0F), set1(1.0F) + exp(neg(x))); }

@@ -27,6 +27,16 @@ TETRAD_SIMD_INLINE void store_partial(float* p, F32x16 a, int n) {
   for (int j = 0; j < n; ++j) p[j] = a.v[j];
 }
 
+// A register's worth of lanes: the matrix kernels run over them part by part.
+struct Part {
+  float v;
+};
+constexpr int kParts = 16;
+TETRAD_SIMD_INLINE Part part_zero() { return {0.0F}; }
+TETRAD_SIMD_INLINE Part part_load(const float* p) { return {*p}; }
+TETRAD_SIMD_INLINE Part part_fma(Part a, Part b, Part c) { return {__builtin_fmaf(a.v, b.v, c.v)}; }
+TETRAD_SIMD_INLINE void part_store(float* p, Part a) { *p = a.v; }
+
 TETRAD_SIMD_INLINE F32x16 operator+(F32x16 a, F32x16 b) { TETRAD_LANES(a.v[j] + b.v[j]); }
 TETRAD_SIMD_INLINE F32x16 operator-(F32x16 a, F32x16 b) { TETRAD_LANES(a.v[j] - b.v[j]); }
 TETRAD_SIMD_INLINE F32x16 operator*(F32x16 a, F32x16 b) { TETRAD_LANES(a.v[j] * b.v[j]); }

@@ -1,4 +1,8 @@
+// clang-format off: the file to compile must be named first
 #define TETRAD_SIMD_FILE "kernels/simd/vec16_test_body.h"
+#include "kernels/simd/foreach_target.h"
+// clang-format on
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -8,7 +12,6 @@
 
 #include "base/rng.h"
 #include "kernels/compute.h"
-#include "kernels/simd/foreach_target.h"
 
 namespace tetrad {
 namespace {

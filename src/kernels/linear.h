@@ -1,0 +1,45 @@
+// Linear layers over the thread pool, whatever form the weight is stored in. Used by model/ for projections, experts
+// and the output head. Results don't depend on threads, batch size or how jobs are put together (kernel_table.h says
+// why).
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "kernels/compute.h"
+#include "kernels/kernel_table.h"
+#include "tensor/weight_view.h"
+
+namespace tetrad {
+
+// Memory that ops need while they run: one growing buffer a worker. Reused from call to call; not for two ops at once.
+class Workspace {
+ public:
+  explicit Workspace(const Compute& compute) : buffers_(compute.pool().size()) {}
+  float* get(std::size_t worker, std::int64_t floats);
+
+ private:
+  struct Free {
+    void operator()(float* p) const;
+  };
+  struct Buffer {
+    std::unique_ptr<float, Free> data;
+    std::int64_t size = 0;
+  };
+  std::vector<Buffer> buffers_;
+};
+
+// y[m, weight.rows] = x[m, weight.cols] * weight^T. Strides in floats.
+struct LinearJob {
+  const WeightView* weight = nullptr;
+  const float* x = nullptr;
+  std::int64_t m = 0, x_stride = 0;
+  float* y = nullptr;
+  std::int64_t y_stride = 0;
+};
+
+// All jobs in one parallel phase, cut into tiles of weight rows. bf16: results rounded to BF16.
+void linear(const Compute& compute, Workspace& workspace, std::span<const LinearJob> jobs, bool bf16);
+
+}  // namespace tetrad

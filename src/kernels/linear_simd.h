@@ -1,0 +1,143 @@
+// Matrix products. Each result is 16 running sums (lane j: k = j mod 16, ascending, FMA) and one fixed tree, whatever
+// the block shape: that is why any batch size, thread count and target gives the same bytes, and why K is never cut.
+#include "kernels/decode_simd.h"
+
+// Block shapes: AVX-512 has 32 registers, 4 x 6 sums + 4 + 1 operands; AVX2 has 16, 4 x 3 + 3 + 1, lanes 0-7 and then
+// 8-15 over all of k.
+#if TETRAD_SIMD_TARGET == TETRAD_SIMD_AVX512
+constexpr unsigned kBlockM = 4, kBlockN = 6;
+#elif TETRAD_SIMD_TARGET == TETRAD_SIMD_AVX2
+constexpr unsigned kBlockM = 4, kBlockN = 3;
+#else
+constexpr unsigned kBlockM = 2, kBlockN = 2;
+#endif
+
+TETRAD_SIMD_INLINE float finish(F32x16 sums, bool bf16) {
+  const float value = hsum(sums);
+  return bf16 ? round_to_bf16(value) : value;
+}
+
+template <unsigned kM, unsigned kN>
+inline void multiply_block(const MultiplyArgs& args, std::int64_t m, std::int64_t n) {
+  alignas(64) float sums[kM][kN][16];
+  const float* x = args.x + m * args.x_stride;
+  const float* w = args.w + n * args.w_stride;
+  const std::int64_t x_stride = args.x_stride, w_stride = args.w_stride;
+  for (int part = 0; part < kParts; ++part) {
+    const int lane = part * (16 / kParts);
+    Part acc[kM][kN];
+    for (unsigned i = 0; i < kM; ++i)
+      for (unsigned j = 0; j < kN; ++j) acc[i][j] = part_zero();
+    for (std::int64_t k = lane; k < args.k; k += 16) {
+      Part wk[kN];
+#pragma GCC unroll 8
+      for (unsigned j = 0; j < kN; ++j) wk[j] = part_load(w + j * w_stride + k);
+#pragma GCC unroll 8
+      for (unsigned i = 0; i < kM; ++i) {
+        const Part xk = part_load(x + i * x_stride + k);
+#pragma GCC unroll 8
+        for (unsigned j = 0; j < kN; ++j) acc[i][j] = part_fma(xk, wk[j], acc[i][j]);
+      }
+    }
+    for (unsigned i = 0; i < kM; ++i)
+      for (unsigned j = 0; j < kN; ++j) part_store(&sums[i][j][lane], acc[i][j]);
+  }
+  for (unsigned i = 0; i < kM; ++i)
+    for (unsigned j = 0; j < kN; ++j) args.y[(m + i) * args.y_stride + n + j] = finish(load(sums[i][j]), args.bf16);
+}
+
+template <unsigned kM>
+inline void multiply_strip(const MultiplyArgs& args, std::int64_t m) {
+  std::int64_t n = 0;
+  for (; n + kBlockN <= args.n; n += kBlockN) multiply_block<kM, kBlockN>(args, m, n);
+  for (; n + 2 <= args.n; n += 2) multiply_block<kM, 2>(args, m, n);
+  if (n < args.n) multiply_block<kM, 1>(args, m, n);
+}
+
+void multiply(const MultiplyArgs& args) {
+  std::int64_t m = 0;
+  for (; m + kBlockM <= args.m; m += kBlockM) multiply_strip<kBlockM>(args, m);
+  for (; m + 2 <= args.m; m += 2) multiply_strip<2>(args, m);
+  if (m < args.m) multiply_strip<1>(args, m);
+}
+
+template <WeightFormat kFormat, unsigned kM, unsigned kN>
+inline void stored_block(const RawWeight& w, std::int64_t row, const MultiplyArgs& args, std::int64_t n) {
+  RowCursor cursor[kN];
+  F32x16 acc[kM][kN];
+  for (unsigned j = 0; j < kN; ++j) cursor[j] = row_cursor(w, row + n + j);
+  for (unsigned i = 0; i < kM; ++i)
+    for (unsigned j = 0; j < kN; ++j) acc[i][j] = zero();
+  constexpr bool kBlocks = kFormat == WeightFormat::kFp8Block;
+  const std::int64_t span = kBlocks ? w.block_cols : w.cols;
+  for (std::int64_t begin = 0, block = 0; begin < w.cols; begin += span, ++block) {
+    F32x16 scale[kN];
+    for (unsigned j = 0; j < kN; ++j) scale[j] = kBlocks ? set1(block_scale(cursor[j], block)) : zero();
+    const std::int64_t end = begin + span < w.cols ? begin + span : w.cols;
+    for (std::int64_t k = begin; k < end; k += 16) {
+      F32x16 xk[kM];
+#pragma GCC unroll 8
+      for (unsigned i = 0; i < kM; ++i) xk[i] = load(args.x + i * args.x_stride + k);
+#pragma GCC unroll 8
+      for (unsigned j = 0; j < kN; ++j) {
+        const F32x16 wk = decode16<kFormat>(w, cursor[j], k, scale[j]);
+#pragma GCC unroll 8
+        for (unsigned i = 0; i < kM; ++i) acc[i][j] = fma(xk[i], wk, acc[i][j]);
+      }
+    }
+  }
+  for (unsigned i = 0; i < kM; ++i)
+    for (unsigned j = 0; j < kN; ++j) args.y[i * args.y_stride + n + j] = finish(acc[i][j], args.bf16);
+}
+
+template <WeightFormat kFormat, unsigned kM>
+inline void stored_strip(const RawWeight& w, std::int64_t row, const MultiplyArgs& args) {
+  constexpr unsigned kN = kM <= 2 ? 4 : 2;
+  std::int64_t n = 0;
+  for (; n + kN <= args.n; n += kN) stored_block<kFormat, kM, kN>(w, row, args, n);
+  for (; n < args.n; ++n) stored_block<kFormat, kM, 1>(w, row, args, n);
+}
+
+template <WeightFormat kFormat>
+inline void stored_format(const RawWeight& w, std::int64_t row, const MultiplyArgs& args) {
+  switch (args.m) {
+    case 1:
+      stored_strip<kFormat, 1>(w, row, args);
+      break;
+    case 2:
+      stored_strip<kFormat, 2>(w, row, args);
+      break;
+    case 3:
+      stored_strip<kFormat, 3>(w, row, args);
+      break;
+    default:
+      stored_strip<kFormat, 4>(w, row, args);
+      break;
+  }
+}
+
+void multiply_stored(const RawWeight& w, std::int64_t row, const MultiplyArgs& args) {
+  switch (w.format) {
+    case WeightFormat::kF32:
+      stored_format<WeightFormat::kF32>(w, row, args);
+      break;
+    case WeightFormat::kF16:
+      stored_format<WeightFormat::kF16>(w, row, args);
+      break;
+    case WeightFormat::kBF16:
+      stored_format<WeightFormat::kBF16>(w, row, args);
+      break;
+    case WeightFormat::kFp8Block:
+      stored_format<WeightFormat::kFp8Block>(w, row, args);
+      break;
+    case WeightFormat::kNvfp4:
+      stored_format<WeightFormat::kNvfp4>(w, row, args);
+      break;
+  }
+}
+
+void fill_linear(KernelTable& table) {
+  table.decode_rows = decode_rows;
+  table.multiply = multiply;
+  table.multiply_stored = multiply_stored;
+}
