@@ -16,12 +16,12 @@
 
 #include "base/error.h"
 #include "kernels/compute.h"
+#include "numeric/nvfp4.h"
 #include "tensor/weight_view.h"
 
 namespace tetrad {
 
-// How block scales are chosen; what each means: numeric/nvfp4.h. Names: "max", "mse", "four-over-six".
-enum class Algorithm : std::uint8_t { kMax, kMse, kFourOverSix };
+// numeric/nvfp4.h: enum class Algorithm { kMax, kMse, kFourOverSix }. Names: "max", "mse", "four-over-six".
 Result<Algorithm> algorithm_from_name(std::string_view name);  // a usage error that lists the choices
 std::string_view algorithm_name(Algorithm algorithm);
 
