@@ -1,5 +1,6 @@
-// A model that keeps its keys and values: feed tokens, get the hidden state of each. For `generate`; later the server's engine. Weights stay mapped, nothing
-// is copied at load. Results equal LayerStream's byte for byte whatever the chunking.
+// A model that keeps its keys and values: feed tokens, get the hidden state of each. For `generate`; later the server's
+// engine. Weights stay mapped, nothing is copied at load. Results equal LayerStream's byte for byte whatever the
+// chunking.
 #pragma once
 
 #include <memory>
@@ -11,7 +12,8 @@ namespace tetrad {
 
 class CausalModel {
  public:
-  static Result<CausalModel> open(const Checkpoint& checkpoint, const ModelConfig& config, const Compute& compute, const ForwardOptions& options);
+  static Result<CausalModel> open(const Checkpoint& checkpoint, const ModelConfig& config, const Compute& compute,
+                                  const ForwardOptions& options);
   CausalModel(CausalModel&&) noexcept;
   ~CausalModel();
 
@@ -22,12 +24,14 @@ class CausalModel {
     Context(Context&&) noexcept;
     ~Context();
     std::int64_t length() const;
+
    private:
     friend class CausalModel;
     struct Impl;
     std::unique_ptr<Impl> impl_;
   };
-  // Appends `ids` to the context and writes the logits of the last one. logits: [vocab]. Ids outside the vocabulary or a context beyond max_position: an error.
+  // Appends `ids` to the context and writes the logits of the last one. logits: [vocab]. Ids outside the vocabulary or
+  // a context beyond max_position: an error.
   Status forward(Context& context, std::span<const std::int32_t> ids, std::span<float> logits) const;
 
  private:

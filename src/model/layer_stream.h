@@ -1,6 +1,7 @@
-// Runs many sequences through a model one layer at a time: each layer's weights are read once, for all tokens, then dropped from memory. Calibration and
-// evaluation stand on this. Memory: two [tokens, hidden] F32 stores (in RAM, or beyond `memory_limit` in unlinked temporary files), the routing table and
-// working buffers; never more than a few experts' weights. A token's values don't depend on other sequences, their order, the memory limit or threads.
+// Runs many sequences through a model one layer at a time: each layer's weights are read once, for all tokens, then
+// dropped from memory. Calibration and evaluation stand on this. Memory: two [tokens, hidden] F32 stores (in RAM, or
+// beyond `memory_limit` in unlinked temporary files), the routing table and working buffers; never more than a few
+// experts' weights. A token's values don't depend on other sequences, their order, the memory limit or threads.
 #pragma once
 
 #include <cstdint>
@@ -21,20 +22,22 @@ enum class Precision : std::uint8_t {
 };
 enum class ActivationFormat : std::uint8_t {
   kBF16,   // experts see the activations as they are
-  kNvfp4,  // W4A4: inputs of NVFP4 experts quantized per 16 values with the checkpoint's input_scale (nvfp4-loading rule: E4M3 block scale of g*amax/6)
+  kNvfp4,  // W4A4: inputs of NVFP4 experts quantized per 16 values with the checkpoint's input_scale (nvfp4-loading
+           // rule: E4M3 block scale of g*amax/6)
 };
 
 struct ForwardOptions {
   Precision precision = Precision::kF32;
   ActivationFormat activations = ActivationFormat::kBF16;
-  bool drop_nonfinite = false;  // calibration: an expert's rows with a non-finite value are counted, contribute nothing and enter no statistic
+  bool drop_nonfinite = false;  // calibration: an expert's rows with a non-finite value are counted, contribute nothing
+                                // and enter no statistic
 };
 
 struct ExpertActivity {
-  std::int64_t tokens = 0;        // rows routed here
-  double route_mass = 0;          // sum of their routing weights
-  float gate_up_amax = 0;         // largest |input| of gate and up over the finite rows
-  float down_amax = 0;            // largest |silu(gate) * up|
+  std::int64_t tokens = 0;  // rows routed here
+  double route_mass = 0;    // sum of their routing weights
+  float gate_up_amax = 0;   // largest |input| of gate and up over the finite rows
+  float down_amax = 0;      // largest |silu(gate) * up|
   std::int64_t nonfinite_rows = 0;
 };
 struct LayerActivity {
@@ -48,41 +51,48 @@ class LayerStream {
     std::uint64_t memory_bytes = 0;             // for the stores and buffers together; 0: no limit
     std::filesystem::path temporary_directory;  // where spilled stores go
   };
-  // `sequences`: token ids, each checked against the vocabulary; each is its own context, positions from 0. Nothing is padded.
-  // An unsupported family or a missing/misshapen tensor is an error here, before any work.
-  static Result<LayerStream> create(const Checkpoint& checkpoint, const ModelConfig& config, const Compute& compute, const ForwardOptions& options,
-                                    std::vector<std::vector<std::int32_t>> sequences, const Limits& limits);
+  // `sequences`: token ids, each checked against the vocabulary; each is its own context, positions from 0. Nothing is
+  // padded. An unsupported family or a missing/misshapen tensor is an error here, before any work.
+  static Result<LayerStream> create(const Checkpoint& checkpoint, const ModelConfig& config, const Compute& compute,
+                                    const ForwardOptions& options, std::vector<std::vector<std::int32_t>> sequences,
+                                    const Limits& limits);
   LayerStream(LayerStream&&) noexcept;
   LayerStream& operator=(LayerStream&&) noexcept;
   ~LayerStream();
 
   std::int64_t tokens() const;
   bool spilled() const;
-  std::int64_t next_layer() const;   // 0 after create(), which also embeds
-  Result<LayerActivity> run_layer(); // runs layer next_layer()
+  std::int64_t next_layer() const;    // 0 after create(), which also embeds
+  Result<LayerActivity> run_layer();  // runs layer next_layer()
 
-  // Hidden states after the last layer run, rows [begin, begin + n) of all sequences one behind another. out: [n, hidden].
+  // Hidden states after the last layer run, rows [begin, begin + n) of all sequences one behind another. out: [n,
+  // hidden].
   Status read_hidden(std::int64_t begin, std::int64_t n, std::span<float> out) const;
 
-  // For resuming: the whole state after next_layer() - 1 layers, written atomically (fsync, rename) and read back with its size and checksum tested.
+  // For resuming: the whole state after next_layer() - 1 layers, written atomically (fsync, rename) and read back with
+  // its size and checksum tested.
   Status save(const std::filesystem::path& path) const;
   Status restore(const std::filesystem::path& path);
 
+  struct Impl;  // layer_stream_impl.h, private to this folder
+
  private:
-  struct Impl;
+  LayerStream();
   std::unique_ptr<Impl> impl_;
 };
 
 // Final norm and output projection.
 class OutputHead {
  public:
-  static Result<OutputHead> create(const Checkpoint& checkpoint, const ModelConfig& config, const Compute& compute, const ForwardOptions& options);
+  static Result<OutputHead> create(const Checkpoint& checkpoint, const ModelConfig& config, const Compute& compute,
+                                   const ForwardOptions& options);
   OutputHead(OutputHead&&) noexcept;
   ~OutputHead();
   // hidden [rows, hidden] as read_hidden gives it -> logits [rows, vocab].
   void logits(std::span<const float> hidden, std::int64_t rows, std::span<float> out) const;
 
  private:
+  OutputHead();
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

@@ -1,0 +1,165 @@
+#include <algorithm>
+#include <cmath>
+
+#include "model/decoder.h"
+#include "numeric/bf16.h"
+
+namespace tetrad {
+namespace {
+
+// cos and sin of position * theta^(-2i / rotary_dim). The frequency and the angle are F32 as in transformers; cos and
+// sin are computed in double.
+void fill_rotary(const DecoderContext& context, std::span<const Segment> segments, AttentionBuffers& buffers) {
+  const std::int64_t half = context.config.rotary_dim / 2;
+  std::vector<float> frequency(static_cast<std::size_t>(half));
+  for (std::int64_t i = 0; i < half; ++i) {
+    const float exponent = static_cast<float>(2 * i) / static_cast<float>(context.config.rotary_dim);
+    const auto power = static_cast<float>(std::pow(context.config.rope_theta, static_cast<double>(exponent)));
+    frequency[static_cast<std::size_t>(i)] = 1.0F / power;
+  }
+  for (const Segment& segment : segments)
+    for (std::int64_t r = 0; r < segment.count; ++r)
+      for (std::int64_t i = 0; i < half; ++i) {
+        const float angle = static_cast<float>(segment.position + r) * frequency[static_cast<std::size_t>(i)];
+        auto cosine = static_cast<float>(std::cos(static_cast<double>(angle)));
+        auto sine = static_cast<float>(std::sin(static_cast<double>(angle)));
+        const auto at = static_cast<std::size_t>((segment.row + r) * half + i);
+        buffers.cos[at] = context.bf16() ? round_to_bf16(cosine) : cosine;
+        buffers.sin[at] = context.bf16() ? round_to_bf16(sine) : sine;
+      }
+}
+
+// Projects straight into the segments' caches; segments that lie one behind another in the batch and in memory share a
+// job, so that the weight is decoded once for all of them.
+void add_projections(std::vector<LinearJob>& jobs, const WeightView& weight, std::span<const Segment> segments,
+                     float* Segment::* cache, const float* x, std::int64_t hidden, std::int64_t kv_width) {
+  const std::size_t begin = jobs.size();
+  for (const Segment& segment : segments) {
+    const float* rows = x + segment.row * hidden;
+    float* y = segment.*cache + segment.position * kv_width;
+    if (jobs.size() > begin && jobs.back().x + jobs.back().m * hidden == rows &&
+        jobs.back().y + jobs.back().m * kv_width == y)
+      jobs.back().m += segment.count;
+    else
+      jobs.push_back({&weight, rows, segment.count, hidden, y, kv_width});
+  }
+}
+
+// QK norm over whole rows, then the rotation of each head.
+void normalize_and_rotate(const DecoderContext& context, const LayerWeights& weights, const Segment& segment,
+                          std::int64_t r, AttentionBuffers& buffers) {
+  const ModelConfig& config = context.config;
+  const KernelTable& kernels = context.compute.kernels();
+  const std::int64_t q_width = config.heads * config.head_dim, kv_width = config.kv_heads * config.head_dim;
+  const std::int64_t half = config.rotary_dim / 2, row = segment.row + r;
+  const auto eps = static_cast<float>(config.rms_eps);
+  float* q = buffers.q.data() + row * q_width;
+  float* k = segment.keys + (segment.position + r) * kv_width;
+  if (config.qk_norm) {
+    kernels.rms_norm(q, weights.q_norm.data(), q_width, eps, context.bf16(), q);
+    kernels.rms_norm(k, weights.k_norm.data(), kv_width, eps, context.bf16(), k);
+  }
+  const float* cos = buffers.cos.data() + row * half;
+  const float* sin = buffers.sin.data() + row * half;
+  for (std::int64_t head = 0; head < config.heads; ++head)
+    kernels.rotate(q + head * config.head_dim, cos, sin, half, context.bf16());
+  for (std::int64_t head = 0; head < config.kv_heads; ++head)
+    kernels.rotate(k + head * config.head_dim, cos, sin, half, context.bf16());
+}
+
+struct AttendTask {
+  const Segment* segment;
+  std::int64_t kv_head, first, count;  // rows of the segment
+};
+
+void mix(const DecoderContext& context, std::span<const Segment> segments, AttentionBuffers& buffers) {
+  const ModelConfig& config = context.config;
+  const std::int64_t q_width = config.heads * config.head_dim, kv_width = config.kv_heads * config.head_dim;
+  const std::int64_t group = config.heads / config.kv_heads;
+  const std::int64_t block = std::max<std::int64_t>(kAttendMaxRows / group, 1);
+  std::vector<AttendTask> tasks;
+  for (const Segment& segment : segments)
+    for (std::int64_t head = 0; head < config.kv_heads; ++head)
+      for (std::int64_t first = 0; first < segment.count; first += block)
+        tasks.push_back({&segment, head, first, std::min(block, segment.count - first)});
+  context.compute.pool().run(tasks.size(), [&](std::size_t i, std::size_t worker) {
+    const AttendTask& task = tasks[i];
+    const std::int64_t offset = (task.segment->row + task.first) * q_width + task.kv_head * group * config.head_dim;
+    AttendArgs args;
+    args.q = buffers.q.data() + offset;
+    args.out = buffers.mixed.data() + offset;
+    args.q_stride = q_width;
+    args.rows = task.count * group;
+    args.group = group;
+    args.first_position = task.segment->position + task.first;
+    args.k = task.segment->keys + task.kv_head * config.head_dim;
+    args.v = task.segment->values + task.kv_head * config.head_dim;
+    args.kv_stride = kv_width;
+    args.head_dim = config.head_dim;
+    args.scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(config.head_dim)));
+    args.bf16 = context.bf16();
+    args.scratch = context.workspace.get(worker, attend_scratch_floats(args.rows, config.head_dim));
+    context.compute.kernels().attend(args);
+  });
+}
+
+}  // namespace
+
+std::uint64_t AttentionBuffers::bytes_per_row(const ModelConfig& config) {
+  const std::int64_t floats = config.hidden + 2 * config.heads * config.head_dim + config.rotary_dim;
+  return static_cast<std::uint64_t>(floats) * sizeof(float);
+}
+
+AttentionBuffers::AttentionBuffers(const ModelConfig& config, std::int64_t max_rows)
+    : normed(static_cast<std::size_t>(max_rows * config.hidden)),
+      q(static_cast<std::size_t>(max_rows * config.heads * config.head_dim)),
+      mixed(q.size()),
+      cos(static_cast<std::size_t>(max_rows * config.rotary_dim / 2)),
+      sin(cos.size()) {}
+
+void attention_block(const DecoderContext& context, const LayerWeights& weights, std::span<const Segment> segments,
+                     float* hidden, std::int64_t rows, AttentionBuffers& buffers) {
+  const ModelConfig& config = context.config;
+  const KernelTable& kernels = context.compute.kernels();
+  ThreadPool& pool = context.compute.pool();
+  const std::int64_t q_width = config.heads * config.head_dim, kv_width = config.kv_heads * config.head_dim;
+  const auto eps = static_cast<float>(config.rms_eps);
+  const auto n = static_cast<std::size_t>(rows);
+  float* normed = buffers.normed.data();
+  pool.run(
+      n,
+      [&](std::size_t i, std::size_t) {
+        const std::int64_t at = static_cast<std::int64_t>(i) * config.hidden;
+        kernels.rms_norm(hidden + at, weights.input_norm.data(), config.hidden, eps, context.bf16(), normed + at);
+      },
+      16);
+
+  std::vector<LinearJob> jobs = {{&weights.q, normed, rows, config.hidden, buffers.q.data(), q_width}};
+  add_projections(jobs, weights.k, segments, &Segment::keys, normed, config.hidden, kv_width);
+  add_projections(jobs, weights.v, segments, &Segment::values, normed, config.hidden, kv_width);
+  linear(context.compute, context.workspace, jobs, context.bf16());
+
+  fill_rotary(context, segments, buffers);
+  std::vector<const Segment*> segment_of(n);
+  for (const Segment& segment : segments) std::fill_n(segment_of.begin() + segment.row, segment.count, &segment);
+  pool.run(
+      n,
+      [&](std::size_t i, std::size_t) {
+        normalize_and_rotate(context, weights, *segment_of[i], static_cast<std::int64_t>(i) - segment_of[i]->row,
+                             buffers);
+      },
+      16);
+  mix(context, segments, buffers);
+
+  const LinearJob out = {&weights.o, buffers.mixed.data(), rows, q_width, normed, config.hidden};
+  linear(context.compute, context.workspace, {&out, 1}, context.bf16());
+  pool.run(
+      n,
+      [&](std::size_t i, std::size_t) {
+        const std::int64_t at = static_cast<std::int64_t>(i) * config.hidden;
+        kernels.add(hidden + at, normed + at, config.hidden, context.bf16());
+      },
+      16);
+}
+
+}  // namespace tetrad

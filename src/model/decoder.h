@@ -1,0 +1,56 @@
+// The two halves of a decoder layer over a batch of rows. LayerStream and CausalModel both run these, so their results
+// are the same bytes.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "kernels/linear.h"
+#include "model/layer_weights.h"
+
+namespace tetrad {
+
+struct DecoderContext {
+  const Compute& compute;
+  const ModelConfig& config;
+  const ForwardOptions& options;
+  Workspace& workspace;
+  bool bf16() const { return options.precision == Precision::kBF16; }
+};
+
+// A run of rows of a batch that continues one sequence.
+struct Segment {
+  std::int64_t row = 0, count = 0;  // rows [row, row + count) of the batch
+  std::int64_t position = 0;        // of the first of them in the sequence
+  float* keys = nullptr;  // the sequence's keys and values from position 0: [length, kv_heads * head_dim]; the rows'
+                          // own are written here
+  float* values = nullptr;
+};
+
+// Buffers for attention over a batch; allocate once, use for many batches.
+class AttentionBuffers {
+ public:
+  static std::uint64_t bytes_per_row(const ModelConfig& config);
+  AttentionBuffers(const ModelConfig& config, std::int64_t max_rows);
+  std::vector<float> normed, q, mixed;  // [rows, hidden], [rows, heads * head_dim], the same
+  std::vector<float> cos, sin;          // [rows, rotary_dim / 2]
+};
+
+// hidden [rows, hidden] += o_proj(attention(norm(hidden))).
+void attention_block(const DecoderContext& context, const LayerWeights& weights, std::span<const Segment> segments,
+                     float* hidden, std::int64_t rows, AttentionBuffers& buffers);
+
+// Which experts each row goes to, in descending order of score + bias (a tie: the lower index first), and with which
+// weights.
+struct Routing {
+  std::int64_t per_token = 0;
+  std::vector<std::int32_t> experts;  // [rows, per_token]
+  std::vector<float> weights;         // [rows, per_token]
+};
+// Routes `rows` rows of the residual stream; results go to entries [first, first + rows) of `routing`. normed: scratch
+// [rows, hidden].
+void route(const DecoderContext& context, const LayerWeights& weights, const float* hidden, std::int64_t rows,
+           std::int64_t first, Routing& routing, float* normed);
+
+}  // namespace tetrad

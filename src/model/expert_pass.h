@@ -1,0 +1,29 @@
+// The experts of one layer over all routed rows: experts in ascending order, several at a time while they are small,
+// each weight read once a pass (an expert with more rows than the buffers hold: once a batch). Each token's sum is
+// accumulated in ascending order of experts, as transformers does.
+#pragma once
+
+#include <cstdint>
+
+#include "model/decoder.h"
+#include "model/row_store.h"
+
+namespace tetrad {
+
+struct ExpertPass {
+  const DecoderContext& context;
+  const Checkpoint& checkpoint;
+  const LayerWeights& weights;
+  const Routing& routing;  // of `tokens` rows
+  std::int64_t tokens = 0;
+  const RowStore& hidden;                                // the residual stream behind attention
+  RowStore& sums;                                        // += each expert's weighted output; zero before
+  std::int64_t max_rows = 0;                             // rows of the buffers
+  std::size_t max_weight_bytes = std::size_t{64} << 20;  // stored weights taken on at once, but always one expert
+  bool release = true;                                   // drop each expert's pages when it is done
+};
+
+std::uint64_t expert_bytes_per_row(const ModelConfig& config);
+Result<std::vector<ExpertActivity>> run_experts(const ExpertPass& pass);
+
+}  // namespace tetrad
