@@ -6,7 +6,7 @@
 #include <mutex>
 #include <optional>
 
-#include "kernels/decode.h"
+#include "kernels/kernel_table.h"
 #include "numeric/bf16.h"
 
 namespace tetrad {
@@ -55,15 +55,17 @@ Status UnitWriter::write_rounded(const DenseTensor& dense) {
   }
   if (weight.rows * weight.cols == 0) return {};
   const auto cols = static_cast<std::size_t>(weight.cols);
-  const std::int64_t step = std::max<std::int64_t>(1, static_cast<std::int64_t>(kCopyBytes / 4 / cols));
-  std::vector<float> values(static_cast<std::size_t>(step) * cols);
-  std::vector<std::uint16_t> rounded(values.size());
+  const std::size_t stride = (cols + 15) / 16 * 16;
+  const std::int64_t step = std::max<std::int64_t>(1, static_cast<std::int64_t>(kCopyBytes / 4 / stride));
+  std::vector<float> values(static_cast<std::size_t>(step) * stride);
+  std::vector<std::uint16_t> rounded(static_cast<std::size_t>(step) * cols);
   for (std::int64_t row = 0; row < weight.rows; row += step) {
     const std::int64_t rows = std::min(step, weight.rows - row);
-    decode_rows(compute_.kernels(), weight, row, rows, values.data());
-    const std::size_t n = static_cast<std::size_t>(rows) * cols;
-    for (std::size_t i = 0; i < n; ++i) rounded[i] = bf16_from_float(values[i]);
-    TETRAD_TRY(writer_.write(dense.output, static_cast<std::uint64_t>(row) * cols * 2, std::as_bytes(std::span(rounded).first(n))));
+    compute_.kernels().decode_rows(raw_weight(weight), row, rows, values.data(), static_cast<std::int64_t>(stride));
+    const auto count = static_cast<std::size_t>(rows);
+    for (std::size_t r = 0; r < count; ++r)
+      for (std::size_t c = 0; c < cols; ++c) rounded[r * cols + c] = bf16_from_float(values[r * stride + c]);
+    TETRAD_TRY(writer_.write(dense.output, static_cast<std::uint64_t>(row) * cols * 2, std::as_bytes(std::span(rounded).first(count * cols))));
   }
   source_.release(weight);
   return {};

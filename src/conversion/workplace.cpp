@@ -14,7 +14,7 @@ fs::path partial_path(fs::path destination) {
   return destination.string() + ".partial";
 }
 
-Status remove_all(const fs::path& path) {
+Status delete_path(const fs::path& path) {
   std::error_code error;
   fs::remove_all(path, error);
   if (error) return io_error("cannot delete", path.string(), error.value());
@@ -42,7 +42,7 @@ Status rename_path(const fs::path& from, const fs::path& to) {
   return {};
 }
 
-bool exists(const fs::path& path) {
+bool path_exists(const fs::path& path) {
   std::error_code ignored;
   return fs::exists(fs::symlink_status(path, ignored));
 }
@@ -53,15 +53,15 @@ Result<Workplace> Workplace::open(const fs::path& destination, bool resume, bool
   Workplace place;
   place.directory_ = partial_path(destination);
   place.destination_ = place.directory_.string().substr(0, place.directory_.string().size() - 8);
-  if (exists(place.destination_) && !overwrite)
+  if (path_exists(place.destination_) && !overwrite)
     return invalid_input("the destination exists", place.destination_.string(), "it is never overwritten by itself", "choose another name or add --overwrite");
-  const bool left = exists(place.directory_);
+  const bool left = path_exists(place.directory_);
   if (left && !resume && !overwrite)
     return invalid_input("unfinished work is there", place.directory_.string(), "an earlier run was interrupted", "add --resume to continue it, or --overwrite to begin anew");
   TETRAD_TRY(make_directories(place.directory_));
   place.lock_ = TETRAD_TRY(lock(place.directory_ / "lock"));
   if (left && !resume) {
-    for (const char* name : {"checkpoint", "journal", "hidden-0", "hidden-1", "replaced"}) TETRAD_TRY(remove_all(place.directory_ / name));
+    for (const char* name : {"checkpoint", "journal", "hidden-0", "hidden-1", "replaced"}) TETRAD_TRY(delete_path(place.directory_ / name));
   }
   TETRAD_TRY(make_directories(place.checkpoint()));
   return place;
@@ -69,21 +69,21 @@ Result<Workplace> Workplace::open(const fs::path& destination, bool resume, bool
 
 Status Workplace::discard(const fs::path& destination) {
   const fs::path directory = partial_path(destination);
-  if (!exists(directory)) return {};
+  if (!path_exists(directory)) return {};
   auto held = TETRAD_TRY(lock(directory / "lock"));
-  return remove_all(directory);
+  return delete_path(directory);
 }
 
 Status Workplace::publish() {
   TETRAD_TRY(sync_directory(checkpoint()));
   // Killed between the two renames, a resumed run finds the checkpoint still here and ends the work.
-  if (exists(destination_)) {
-    TETRAD_TRY(remove_all(directory_ / "replaced"));
+  if (path_exists(destination_)) {
+    TETRAD_TRY(delete_path(directory_ / "replaced"));
     TETRAD_TRY(rename_path(destination_, directory_ / "replaced"));
   }
   TETRAD_TRY(rename_path(checkpoint(), destination_));
   TETRAD_TRY(sync_directory(fs::absolute(destination_).parent_path()));
-  return remove_all(directory_);
+  return delete_path(directory_);
 }
 
 }  // namespace tetrad
