@@ -35,6 +35,7 @@ class CausalModel {
   Status forward(Context& context, std::span<const std::int32_t> ids, std::span<float> logits) const;
 
  private:
+  CausalModel();
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
