@@ -1,0 +1,280 @@
+// Every kernel on every target against the oracle in double precision, and every target, batch and thread count against
+// the others byte for byte.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "base/rng.h"
+#include "kernels/linear.h"
+#include "kernels/ref/reference.h"
+#include "numeric/bf16.h"
+#include "numeric/e4m3.h"
+
+namespace tetrad {
+namespace {
+
+constexpr double kEpsilon = 0x1p-24;  // half an F32 ulp, relative
+
+std::vector<float> normal_values(std::size_t n, std::uint64_t seed, float scale = 1.0F) {
+  Rng rng(seed);
+  std::vector<float> values(n);
+  for (float& v : values) v = static_cast<float>(rng.uniform() + rng.uniform() + rng.uniform() - 1.5) * 2.0F * scale;
+  return values;
+}
+
+// A weight with its bytes, at an odd address so that an aligned access would be found.
+struct OwnedWeight {
+  std::vector<std::byte> data, scales;
+  WeightView view;
+};
+
+OwnedWeight make_weight(WeightFormat format, std::int64_t rows, std::int64_t cols, std::uint64_t seed) {
+  Rng rng(seed);
+  OwnedWeight w;
+  w.view.format = format;
+  w.view.rows = rows;
+  w.view.cols = cols;
+  w.data.emplace_back();
+  w.scales.emplace_back();
+  const auto put = [](std::vector<std::byte>& to, const auto& value) {
+    const auto* bytes = reinterpret_cast<const std::byte*>(&value);
+    to.insert(to.end(), bytes, bytes + sizeof(value));
+  };
+  for (const float value : normal_values(static_cast<std::size_t>(rows * cols), seed ^ 1U)) {
+    if (format == WeightFormat::kF32) put(w.data, value);
+    if (format == WeightFormat::kF16) put(w.data, f16_from_float(value));
+    if (format == WeightFormat::kBF16) put(w.data, bf16_from_float(value));
+    if (format == WeightFormat::kFp8Block) put(w.data, e4m3_from_float(value * 100.0F));
+  }
+  if (format == WeightFormat::kFp8Block)
+    for (std::int64_t i = 0; i < ((rows + 127) / 128) * ((cols + 127) / 128); ++i)
+      put(w.scales, static_cast<float>(0.005 + 0.01 * rng.uniform()));
+  if (format == WeightFormat::kNvfp4) {
+    for (std::int64_t i = 0; i < rows * cols / 2; ++i) w.data.push_back(static_cast<std::byte>(rng.next()));
+    for (std::int64_t i = 0; i < rows * cols / 16; ++i) w.scales.push_back(static_cast<std::byte>(rng.below(0x7F)));
+    w.view.tensor_scale = 0.00123F;
+  }
+  w.view.data = std::span(w.data).subspan(1);
+  w.view.scales = std::span(w.scales).subspan(1);
+  return w;
+}
+
+constexpr WeightFormat kFormats[] = {WeightFormat::kF32, WeightFormat::kF16, WeightFormat::kBF16,
+                                     WeightFormat::kFp8Block, WeightFormat::kNvfp4};
+
+std::vector<float> run_linear(const Compute& compute, const WeightView& w, std::span<const float> x, std::int64_t m,
+                              bool bf16 = false) {
+  std::vector<float> y(static_cast<std::size_t>(m * w.rows));
+  Workspace workspace(compute);
+  const LinearJob job = {&w, x.data(), m, w.cols, y.data(), w.rows};
+  linear(compute, workspace, {&job, 1}, bf16);
+  return y;
+}
+
+void expect_same_bytes(std::span<const float> a, std::span<const float> b, const std::string& what) {
+  ASSERT_EQ(a.size(), b.size());
+  for (std::size_t i = 0; i < a.size(); ++i)
+    ASSERT_EQ(std::bit_cast<std::uint32_t>(a[i]), std::bit_cast<std::uint32_t>(b[i]))
+        << what << " at " << i << ": " << a[i] << " " << b[i];
+}
+
+// |got - exact| <= epsilon * bound for each element.
+void expect_close(std::span<const float> got, std::span<const double> exact, double bound, const std::string& what) {
+  ASSERT_EQ(got.size(), exact.size());
+  for (std::size_t i = 0; i < got.size(); ++i)
+    ASSERT_LE(std::abs(static_cast<double>(got[i]) - exact[i]), bound * kEpsilon)
+        << what << " at " << i << ": " << got[i] << " " << exact[i];
+}
+
+TEST(Kernels, DecodeIsExactForEveryFormat) {
+  for (const WeightFormat format : kFormats)
+    for (const std::int64_t cols : {16, 144, 272, 21, 133}) {
+      if (format == WeightFormat::kNvfp4 && cols % 16 != 0) continue;
+      const OwnedWeight w = make_weight(format, 131, cols, 5);
+      const std::vector<float> expected = ref::decode(w.view);
+      const std::int64_t stride = (cols + 15) / 16 * 16;
+      for (const std::string& target : available_simd_targets()) {
+        std::vector<float> got(static_cast<std::size_t>(131 * stride), -1.0F);
+        kernel_table(target)->decode_rows(raw_weight(w.view), 0, 131, got.data(), stride);
+        for (std::int64_t i = 0; i < 131 * stride; ++i) {
+          const std::int64_t col = i % stride;
+          const float want = col < cols ? expected[static_cast<std::size_t>(i / stride * cols + col)] : 0.0F;
+          ASSERT_EQ(std::bit_cast<std::uint32_t>(want), std::bit_cast<std::uint32_t>(got[static_cast<std::size_t>(i)]))
+              << target << " format " << static_cast<int>(format) << " cols " << cols << " at " << i;
+        }
+      }
+    }
+}
+
+TEST(Kernels, LinearIsAccurateAndTheSameEverywhere) {
+  for (const WeightFormat format : kFormats)
+    for (const std::int64_t cols : {16, 144, 520}) {
+      if (format == WeightFormat::kNvfp4 && cols % 16 != 0) continue;
+      const OwnedWeight w = make_weight(format, 137, cols, 9);
+      constexpr std::int64_t kRows = 23;
+      const std::vector<float> x = normal_values(static_cast<std::size_t>(kRows * cols), 3);
+      const ref::Product exact = ref::linear(x, kRows, w.view);
+      const std::vector<float> base = run_linear(*Compute::create(1, "scalar"), w.view, x, kRows);
+      for (std::size_t i = 0; i < base.size(); ++i)  // cols / 16 + 4 roundings in a row at most
+        ASSERT_LE(std::abs(static_cast<double>(base[i]) - exact.value[i]),
+                  (static_cast<double>(cols) / 16 + 5) * kEpsilon * exact.norm[i]);
+      for (const std::string& target : available_simd_targets())
+        for (const std::size_t threads : {1U, 3U}) {
+          const Compute compute = *Compute::create(threads, target);
+          expect_same_bytes(base, run_linear(compute, w.view, x, kRows), target);
+          for (const std::int64_t m : {1, 2, 3, 4, 5, 11}) {
+            const std::vector<float> part =
+                run_linear(compute, w.view, std::span(x).first(static_cast<std::size_t>(m * cols)), m);
+            expect_same_bytes(std::span(base).first(part.size()), part, target + " m " + std::to_string(m));
+          }
+        }
+    }
+}
+
+TEST(Kernels, LinearRoundsToBf16) {
+  const OwnedWeight w = make_weight(WeightFormat::kBF16, 50, 160, 2);
+  const std::vector<float> x = normal_values(std::size_t{9} * 160, 3);
+  const Compute compute = *Compute::create(2);
+  std::vector<float> expected = run_linear(compute, w.view, x, 9);
+  for (float& value : expected) value = round_to_bf16(value);
+  expect_same_bytes(expected, run_linear(compute, w.view, x, 9, true), "bf16");
+}
+
+TEST(Kernels, RowOperationsMatchTheOracle) {
+  for (const std::size_t n : {16U, 64U, 45U, 3U}) {
+    const std::vector<float> x = normal_values(n, 1), y = normal_values(n, 2), cos = normal_values(n / 2, 3),
+                             sin = normal_values(n / 2, 4);
+    for (const std::string& target : available_simd_targets()) {
+      const KernelTable& kernels = *kernel_table(target);
+      const auto count = static_cast<std::int64_t>(n);
+      std::vector<float> out(n);
+      kernels.rms_norm(x.data(), y.data(), count, 1e-6F, false, out.data());
+      expect_close(out, ref::rms_norm(x, y, 1e-6), 60, target + " rms_norm");
+      kernels.swiglu(x.data(), y.data(), count, false, out.data());
+      expect_close(out, ref::swiglu(x, y), 60, target + " swiglu");
+      out = x;
+      kernels.rotate(out.data(), cos.data(), sin.data(), count / 2, false);
+      expect_close(out, ref::rotate(x, cos, sin), 60, target + " rotate");
+      EXPECT_EQ(
+          kernels.amax(x.data(), count),
+          std::abs(*std::max_element(x.begin(), x.end(), [](float a, float b) { return std::abs(a) < std::abs(b); })));
+      for (const bool bf16 : {false, true}) {
+        std::vector<float> base = x, got = x;
+        const KernelTable& scalar = *kernel_table("scalar");
+        scalar.add_scaled(base.data(), y.data(), 0.37F, count, bf16);
+        kernels.add_scaled(got.data(), y.data(), 0.37F, count, bf16);
+        scalar.swiglu(base.data(), y.data(), count, bf16, base.data());
+        kernels.swiglu(got.data(), y.data(), count, bf16, got.data());
+        scalar.rms_norm(base.data(), y.data(), count, 1e-6F, bf16, base.data());
+        kernels.rms_norm(got.data(), y.data(), count, 1e-6F, bf16, got.data());
+        scalar.rotate(base.data(), cos.data(), sin.data(), count / 2, bf16);
+        kernels.rotate(got.data(), cos.data(), sin.data(), count / 2, bf16);
+        scalar.sigmoid(base.data(), count, base.data());
+        kernels.sigmoid(got.data(), count, got.data());
+        expect_same_bytes(base, got, target + " rows");
+      }
+    }
+  }
+}
+
+TEST(Kernels, AmaxFindsWhatIsNotFinite) {
+  for (const std::string& target : available_simd_targets())
+    for (const std::size_t at : {0U, 17U, 36U}) {
+      std::vector<float> x = normal_values(37, 1);
+      x[at] = -std::numeric_limits<float>::infinity();
+      EXPECT_EQ(kernel_table(target)->amax(x.data(), 37), std::numeric_limits<float>::infinity());
+      x[at] = std::numeric_limits<float>::quiet_NaN();
+      EXPECT_TRUE(std::isnan(kernel_table(target)->amax(x.data(), 37)));
+    }
+}
+
+TEST(Kernels, FakeQuantizeIsTheLoadingRule) {
+  std::vector<float> x = normal_values(64 * 16, 11, 3.0F);
+  for (std::size_t i = 0; i < 16; ++i) x[i] = 0.0F;
+  for (std::size_t i = 16; i < 32; ++i) x[i] = 1e-9F;  // its scale underflows: the block becomes 0
+  constexpr float kTies[] = {0.25F,  0.75F,  1.25F,  1.75F,  2.5F,  3.5F,  5.0F,  6.0F,
+                             -0.25F, -0.75F, -1.25F, -1.75F, -2.5F, -3.5F, -5.0F, 0.0F};
+  for (std::size_t i = 0; i < 16; ++i) x[32 + i] = kTies[i];
+  for (const float input_scale : {1.0F, 0.0031F, 7.0F}) {
+    const std::vector<float> expected = ref::fake_quantize(x, input_scale);
+    for (const std::string& target : available_simd_targets()) {
+      std::vector<float> got(x.size());
+      kernel_table(target)->fake_quantize(x.data(), static_cast<std::int64_t>(x.size()), input_scale, got.data());
+      for (std::size_t i = 0; i < x.size(); ++i) ASSERT_EQ(expected[i], got[i]) << target << " at " << i;
+    }
+  }
+}
+
+// One sequence of kKeys positions, group 2, head 32: more than one softmax tile.
+class Attend : public testing::Test {
+ protected:
+  static constexpr std::int64_t kKeys = 1100, kHead = 32, kGroup = 2;
+  std::vector<float> q_ = normal_values(kKeys * kGroup * kHead, 1, 2.0F), k_ = normal_values(kKeys * kHead, 2),
+                     v_ = normal_values(kKeys * kHead, 3);
+
+  AttendArgs args(std::int64_t first, std::int64_t count) const {
+    AttendArgs a;
+    a.q = q_.data() + first * kGroup * kHead;
+    a.q_stride = kGroup * kHead;
+    a.rows = count * kGroup;
+    a.group = kGroup;
+    a.first_position = first;
+    a.k = k_.data();
+    a.v = v_.data();
+    a.kv_stride = kHead;
+    a.head_dim = kHead;
+    a.scale = 0.3F;
+    return a;
+  }
+  std::vector<float> run(const std::string& target, std::int64_t first, std::int64_t count, bool bf16 = false) const {
+    AttendArgs a = args(first, count);
+    std::vector<float> out(static_cast<std::size_t>(a.rows * kHead)),
+        scratch(static_cast<std::size_t>(attend_scratch_floats(a.rows, kHead)));
+    a.out = out.data();
+    a.scratch = scratch.data();
+    a.bf16 = bf16;
+    kernel_table(target)->attend(a);
+    return out;
+  }
+};
+
+TEST_F(Attend, MatchesTheOracle) {
+  for (const std::string& target : available_simd_targets())
+    for (const std::int64_t first : {0, 3, 500, 1070})
+      expect_close(run(target, first, 29), ref::attend(args(first, 29)), 100, target);
+}
+
+TEST_F(Attend, IsTheSameForEveryTargetAndBlock) {
+  for (const bool bf16 : {false, true}) {
+    const std::vector<float> base = run("scalar", 495, 32, bf16);
+    for (const std::string& target : available_simd_targets()) {
+      expect_same_bytes(base, run(target, 495, 32, bf16), target);
+      for (std::int64_t first = 495, i = 0; first < 527; ++i) {
+        const std::int64_t count = std::min<std::int64_t>(1 + i % 5, 527 - first);
+        expect_same_bytes(std::span(base).subspan(static_cast<std::size_t>((first - 495) * kGroup * kHead),
+                                                  static_cast<std::size_t>(count * kGroup * kHead)),
+                          run(target, first, count, bf16), target);
+        first += count;
+      }
+    }
+  }
+}
+
+TEST_F(Attend, NothingFromTheFutureLeaksIn) {
+  v_[600 * kHead + 5] = k_[600 * kHead] = std::numeric_limits<float>::quiet_NaN();
+  for (const std::string& target : available_simd_targets())
+    for (const float value : run(target, 590, 10)) ASSERT_TRUE(std::isfinite(value));
+}
+
+TEST(Compute, NamesItsChoices) {
+  const auto wrong = Compute::create(1, "sse9");
+  ASSERT_FALSE(wrong.has_value());
+  EXPECT_EQ(wrong.error().code, ErrorCode::kUsage);
+  EXPECT_NE(wrong.error().message.find("scalar"), std::string::npos);
+  EXPECT_EQ(Compute::create(1, "scalar")->simd(), "scalar");
+}
+
+}  // namespace
+}  // namespace tetrad
