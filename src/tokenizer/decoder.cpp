@@ -16,6 +16,7 @@ namespace tetrad {
 namespace {
 
 constexpr std::size_t kMaxSteps = 64;
+constexpr std::size_t kMaxTokenBytes = 1 << 16;  // after which a token is not made longer by replacements
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 
 // The byte of "<0x4A>".
@@ -169,13 +170,14 @@ std::string Decoder::decode(std::vector<std::string> tokens) const {
     } else if (const auto* strip_step = std::get_if<Strip>(&step)) {
       for (std::string& token : tokens) token = strip(token, *strip_step);
     } else if (const auto* replace = std::get_if<Replace>(&step)) {
-      for (std::string& token : tokens) token = replace_all(token, replace->pattern, replace->content, scratch);
+      for (std::string& token : tokens)
+        token = replace_all(token, replace->pattern, replace->content, scratch, kMaxTokenBytes);
     } else if (const auto* meta = std::get_if<Metaspace>(&step)) {
       for (std::size_t i = 0; i < tokens.size(); ++i) tokens[i] = metaspace(tokens[i], *meta, i == 0);
     } else if (const auto* suffix = std::get_if<Suffix>(&step)) {
       const Regex pattern = Regex::literal(suffix->text, "BPEDecoder").value();
       for (std::size_t i = 0; i < tokens.size(); ++i)
-        tokens[i] = replace_all(tokens[i], pattern, i + 1 == tokens.size() ? "" : " ", scratch);
+        tokens[i] = replace_all(tokens[i], pattern, i + 1 == tokens.size() ? "" : " ", scratch, kMaxTokenBytes);
     }
   }
   std::string out;
@@ -194,11 +196,11 @@ std::string Decoder::token_bytes(std::string_view token) const {
     if (std::holds_alternative<ByteFallback>(step)) {
       if (const auto byte = fallback_byte(text)) return std::string(1, *byte);
     } else if (const auto* replace = std::get_if<Replace>(&step)) {
-      text = replace_all(text, replace->pattern, replace->content, scratch);
+      text = replace_all(text, replace->pattern, replace->content, scratch, kMaxTokenBytes);
     } else if (const auto* meta = std::get_if<Metaspace>(&step)) {
       text = metaspace(text, *meta, false);
     } else if (const auto* suffix = std::get_if<Suffix>(&step)) {
-      text = replace_all(text, Regex::literal(suffix->text, "BPEDecoder").value(), " ", scratch);
+      text = replace_all(text, Regex::literal(suffix->text, "BPEDecoder").value(), " ", scratch, kMaxTokenBytes);
     }
   }
   return text;
@@ -252,7 +254,8 @@ std::string DecoderStream::run(std::vector<std::string> tokens, bool last) {
     } else if (const auto* strip = std::get_if<Decoder::Strip>(&step)) {
       for (std::string& token : tokens) token = Decoder::strip(token, *strip);
     } else if (const auto* replace = std::get_if<Decoder::Replace>(&step)) {
-      for (std::string& token : tokens) token = replace_all(token, replace->pattern, replace->content, scratch);
+      for (std::string& token : tokens)
+        token = replace_all(token, replace->pattern, replace->content, scratch, kMaxTokenBytes);
     } else if (const auto* meta = std::get_if<Decoder::Metaspace>(&step)) {
       for (std::string& token : tokens) token = Decoder::metaspace(token, *meta, seen_[index]++ == 0);
     }

@@ -48,12 +48,16 @@ Result<Regex> read_pattern(const Json& json, const std::string& component) {
   return invalid_input("malformed tokenizer", component, "the pattern must be {\"String\": ...} or {\"Regex\": ...}");
 }
 
-std::string replace_all(std::string_view text, const Regex& pattern, std::string_view content, RegexScratch& scratch) {
+std::string replace_all(std::string_view text, const Regex& pattern, std::string_view content, RegexScratch& scratch,
+                        std::size_t max_bytes) {
   std::vector<Span> spans;
   pattern.find_all(text, scratch, spans);
   std::string out;
   out.reserve(text.size());
-  for (const Span& s : spans) out += s.is_match ? content : text.substr(s.begin, s.end - s.begin);
+  for (const Span& s : spans) {
+    const bool replaces = s.is_match && out.size() <= max_bytes && content.size() <= max_bytes;
+    out += replaces ? content : text.substr(s.begin, s.end - s.begin);
+  }
   return out;
 }
 
@@ -121,9 +125,9 @@ void Normalizer::apply(std::string& text, bool& at_start, RegexScratch& scratch)
       if (strip->right) kept = strip_right(kept);
       text = std::string(kept);
     } else if (const auto* prepend = std::get_if<Prepend>(&step)) {
-      if (!text.empty()) text.insert(0, prepend->text);
+      if (!text.empty() && prepend->text.size() <= limit) text.insert(0, prepend->text);
     } else if (const auto* replace = std::get_if<Replace>(&step)) {
-      text = replace_all(text, replace->pattern, replace->content, scratch);
+      text = replace_all(text, replace->pattern, replace->content, scratch, limit);
     }
   }
 }

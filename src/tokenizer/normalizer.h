@@ -44,6 +44,9 @@ class Normalizer {
 
 // {"String": "..."} or {"Regex": "..."}, as Split and Replace have it.
 Result<Regex> read_pattern(const Json& json, const std::string& component);
-std::string replace_all(std::string_view text, const Regex& pattern, std::string_view content, RegexScratch& scratch);
+// Once the result has more than max_bytes, what is left of the text is copied as it is: a hostile file must not fill
+// the memory.
+std::string replace_all(std::string_view text, const Regex& pattern, std::string_view content, RegexScratch& scratch,
+                        std::size_t max_bytes);
 
 }  // namespace tetrad

@@ -111,6 +111,10 @@ Status PreTokenizer::add_metaspace(const Json& json, const std::string& componen
 }
 
 Status PreTokenizer::add_byte_level(const Json& json, const std::string& component) {
+  const auto earlier =
+      std::count_if(steps_.begin(), steps_.end(), [](const Step& s) { return std::holds_alternative<ByteLevel>(s); });
+  if (earlier >= 4)
+    return invalid_input("malformed tokenizer", component, "more than 4 of them");  // each may double the text
   ByteLevel step;
   step.add_prefix_space = TETRAD_TRY(bool_field(json, "add_prefix_space", component));
   if (TETRAD_TRY(bool_field(json, "use_regex", component, true)))

@@ -55,6 +55,7 @@ struct RegexScratch::State {
   std::unique_ptr<pcre2_match_context, FreeContext> context{pcre2_match_context_create(nullptr)};
   std::unique_ptr<pcre2_jit_stack, FreeStack> stack{pcre2_jit_stack_create(kJitStackStart, kJitStackLimit, nullptr)};
   std::string substituted;
+  unsigned gave_up = 0;  // times within this input
 
   State() {
     if (!data || !context) throw std::bad_alloc();
@@ -66,6 +67,7 @@ struct RegexScratch::State {
 RegexScratch::RegexScratch() : state_(std::make_unique<State>()) {}
 RegexScratch::RegexScratch(RegexScratch&&) noexcept = default;
 RegexScratch::~RegexScratch() = default;
+void RegexScratch::begin_text() { state_->gave_up = 0; }
 
 struct Regex::Code {
   std::unique_ptr<pcre2_code, FreeCode> code;
@@ -145,7 +147,8 @@ void Regex::find_all(std::string_view text, RegexScratch& scratch, std::vector<S
     const std::string_view subject = unicode::with_reference_classes(text, state.substituted);
     constexpr std::uint64_t kMost = std::numeric_limits<std::uint32_t>::max();
     const std::uint64_t steps = std::max<std::uint64_t>(kMinSteps, 64 * std::uint64_t{subject.size()});
-    pcre2_set_match_limit(state.context.get(), static_cast<std::uint32_t>(std::min(steps, kMost)));
+    pcre2_set_match_limit(state.context.get(),
+                          static_cast<std::uint32_t>(std::min(steps, kMost) >> std::min(state.gave_up, 10U)));
     std::optional<Span> found;
     std::optional<std::size_t> last_end;
     for (std::size_t from = 0; from <= subject.size() && code_->search(subject, from, state, found) && found;) {

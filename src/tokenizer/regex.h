@@ -24,6 +24,7 @@ class RegexScratch {
   RegexScratch();
   RegexScratch(RegexScratch&&) noexcept;
   ~RegexScratch();
+  void begin_text();  // before each new input: forgets that a pattern gave up
   struct State;
   State& state() { return *state_; }
 

@@ -14,8 +14,9 @@ namespace {
 
 constexpr std::size_t kMaxNesting = 64;  // groups, and classes within classes
 
-// Oniguruma counts superscripts and fractions of Latin-1 as word characters too.
+// Outside of brackets Oniguruma counts superscripts and fractions of Latin-1 as word characters too.
 constexpr std::string_view kWord = R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{b2}\x{b3}\x{b9}\x{bc}-\x{be})";
+constexpr std::string_view kWordInClass = R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc})";
 
 constexpr std::array<std::pair<std::string_view, std::string_view>, 39> kProperties = {{
     {"letter", R"(\p{L})"},
@@ -56,7 +57,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 39> kPropert
     {"digit", R"(\p{Nd})"},
     {"space", R"(\s)"},
     {"alnum", R"(\p{Alphabetic}\p{Nd})"},
-    {"word", kWord},
+    {"word", kWordInClass},
 }};
 
 constexpr std::string_view kCategories =
@@ -111,10 +112,19 @@ class Translator {
       atom_.reset();
       return {};
     }
+    if (caseless_ && folds_to_several())
+      return fail("letters whose case folding joins or splits them, in a caseless part");
     const std::size_t start = at_;
     utf8_next(pattern_, at_);
     atom(pattern_.substr(start, at_ - start));
     return {};
+  }
+
+  // Oniguruma lets `(?i:ss)` match a sharp s, `(?i:fi)` a ligature and so on; PCRE2 folds letter by letter.
+  bool folds_to_several() const {
+    if (static_cast<unsigned char>(peek()) >= 0x80) return true;
+    const std::string pair{static_cast<char>(peek() | 0x20), static_cast<char>(peek(1) | 0x20)};
+    return pair == "ss" || pair == "ff" || pair == "fi" || pair == "fl" || pair == "st";
   }
 
   Status open_group() {
@@ -126,16 +136,24 @@ class Translator {
     std::size_t n = 2;
     for (; peek(n) == 'i' || peek(n) == 'm' || peek(n) == '-'; ++n) options += peek(n) == 'm' ? 's' : peek(n);
     if (options.empty() || options.ends_with('-')) return fail("an unknown kind of group");
-    if (peek(n) == ':') return push_group(fmt::format("(?{}:", options), n + 1);
+    const bool turns_on = options.find('i') < options.find('-'),
+               turns_off = !turns_on && options.find('i') != std::string::npos;
+    const bool caseless = turns_on || (caseless_ && !turns_off);
+    if (peek(n) == ':') {
+      TETRAD_TRY(push_group(fmt::format("(?{}:", options), n + 1));
+      caseless_ = caseless;
+      return {};
+    }
     // In the middle of a pattern Ruby's `(?i)` encloses the alternatives that follow, Perl's does not.
     if (peek(n) != ')' || at_ != 0) return fail("an option outside of the pattern's begin");
     out_ += fmt::format("(?{})", options);
     at_ += n + 1;
+    caseless_ = caseless;
     return {};
   }
 
   Status push_group(std::string_view text, std::size_t consumed) {
-    groups_.push_back(out_.size());
+    groups_.push_back({out_.size(), caseless_});
     out_ += text;
     at_ += consumed;
     atom_.reset();
@@ -144,7 +162,8 @@ class Translator {
 
   Status close_group() {
     if (groups_.empty()) return fail("an unmatched parenthesis");
-    atom_ = groups_.back();
+    atom_ = groups_.back().begin;
+    caseless_ = groups_.back().caseless_before;
     groups_.pop_back();
     out_ += pattern_[at_++];
     return {};
@@ -201,14 +220,13 @@ class Translator {
       at_ += 2;
       return {};
     }
-    const Set set = TETRAD_TRY(escaped_set());
-    // A single escape needs no brackets unless it stands for several items.
+    const Set set = TETRAD_TRY(escaped_set(false));
     atom(set.bracketed());
     return {};
   }
 
   // An escape that stands for characters, inside or outside of brackets.
-  Result<Set> escaped_set() {
+  Result<Set> escaped_set(bool in_class) {
     const char c = peek(1);
     switch (c) {
       case 'd':
@@ -219,7 +237,7 @@ class Translator {
         return simple(R"(\s)", c == 'S');
       case 'w':
       case 'W':
-        return simple(kWord, c == 'W');
+        return simple(in_class ? kWordInClass : kWord, c == 'W');
       case 'h':
       case 'H':
         return simple("0-9a-fA-F", c == 'H');
@@ -342,7 +360,7 @@ class Translator {
         }
       } else if (peek() == '\\') {
         if (peek(1) == 'b') return fail("\\b within a class");
-        const Set set = TETRAD_TRY(escaped_set());
+        const Set set = TETRAD_TRY(escaped_set(true));
         if (set.negated) {
           const std::string flipped = TETRAD_TRY(negated_item(set.items));
           items += flipped;
@@ -350,6 +368,8 @@ class Translator {
           items += set.items;
         }
       } else {
+        if (caseless_ && static_cast<unsigned char>(peek()) >= 0x80)
+          return fail("a letter beyond ASCII in a caseless class");
         const std::size_t start = at_;
         utf8_next(pattern_, at_);
         items += pattern_.substr(start, at_ - start);
@@ -384,7 +404,12 @@ class Translator {
   std::size_t at_ = 0;
   std::string out_;
   std::optional<std::size_t> atom_;  // where in out_ the thing begins that a quantifier would repeat
-  std::vector<std::size_t> groups_;
+  struct Group {
+    std::size_t begin;  // in out_
+    bool caseless_before;
+  };
+  std::vector<Group> groups_;
+  bool caseless_ = false;
 };
 
 }  // namespace

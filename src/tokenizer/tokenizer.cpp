@@ -126,6 +126,7 @@ std::vector<TokenId> Tokenizer::encode(std::string_view text, bool add_special_t
     text = repaired;
   }
   auto state = impl_->scratch.take();
+  state->regex.begin_text();
   std::vector<TokenId> ids;
   ids.reserve(text.size() / 4 + 8);
   impl_->added.split(text, false, [&](std::int32_t id, std::string_view part) {
