@@ -1,5 +1,7 @@
 #include "audit/row_decode.h"
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 #include <utility>
 
@@ -20,14 +22,23 @@ T load(std::span<const std::byte> bytes, std::size_t index) {
   return value;
 }
 
+// All 256 codes at once: a look-up is several times as fast as the arithmetic.
+constexpr std::array<float, 256> kE4m3Values = [] {
+  std::array<float, 256> values{};
+  for (std::size_t code = 0; code < values.size(); ++code)
+    values[code] = e4m3_to_float(static_cast<std::uint8_t>(code));
+  return values;
+}();
+
 void decode_fp8(const WeightView& weight, std::int64_t row, std::span<float> out) {
   const std::int64_t scale_cols = (weight.cols + weight.block_cols - 1) / weight.block_cols;
   const std::int64_t scale_row = row / weight.block_rows * scale_cols;
-  const auto start = static_cast<std::size_t>(row * weight.cols);
-  for (std::int64_t c = 0; c < weight.cols; ++c) {
-    const auto scale = load<float>(weight.scales, static_cast<std::size_t>(scale_row + c / weight.block_cols));
-    const auto code = load<std::uint8_t>(weight.data, start + static_cast<std::size_t>(c));
-    out[static_cast<std::size_t>(c)] = round_to_bf16(e4m3_to_float(code) * scale);
+  const auto codes = weight.data.subspan(static_cast<std::size_t>(row * weight.cols), out.size());
+  for (std::int64_t block = 0; block < scale_cols; ++block) {
+    const auto scale = load<float>(weight.scales, static_cast<std::size_t>(scale_row + block));
+    const auto end = static_cast<std::size_t>(std::min((block + 1) * weight.block_cols, weight.cols));
+    for (auto c = static_cast<std::size_t>(block * weight.block_cols); c < end; ++c)
+      out[c] = round_to_bf16(kE4m3Values[std::to_integer<std::size_t>(codes[c])] * scale);
   }
 }
 

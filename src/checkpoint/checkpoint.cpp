@@ -111,12 +111,12 @@ Status add_shard(Checkpoint::Impl& impl, const std::string& name, Faults& faults
 Status check_index(const Checkpoint::Impl& impl, const Index& index, Faults& faults) {
   for (const auto& [tensor, file] : index) {
     const auto found = impl.names.find(tensor);
-    const std::string where = (impl.directory / kIndexName).string() + ": tensor " + tensor;
+    const auto where = [&, &name = tensor] { return (impl.directory / kIndexName).string() + ": tensor " + name; };
     if (found == impl.names.end()) {
-      TETRAD_TRY(faults.add(invalid_input(kWhat, where, fmt::format("{} does not hold it", file))));
+      TETRAD_TRY(faults.add(invalid_input(kWhat, where(), fmt::format("{} does not hold it", file))));
     } else if (const fs::path& shard = impl.shards[impl.entries[found->second].shard]; shard.filename() != file) {
       TETRAD_TRY(faults.add(
-          invalid_input(kWhat, where, fmt::format("it is in {}, not in {}", shard.filename().string(), file))));
+          invalid_input(kWhat, where(), fmt::format("it is in {}, not in {}", shard.filename().string(), file))));
     }
   }
   return {};

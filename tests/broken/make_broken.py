@@ -146,6 +146,9 @@ def weights(s):
     case("embedding_wrong_shape", reshaped("model.embed_tokens.weight", [256, 6144]), "model.embed_tokens.weight", "logits")
     case("router_missing", renamed("model.layers.0.block_sparse_moe.gate.weight"), "block_sparse_moe.gate.weight", "logits")
     case("attention_scale_missing", renamed("model.layers.0.self_attn.q_proj.weight_scale_inv"), "q_proj.weight_scale_inv", "logits")
+    case("verify_expert_scale_missing", renamed(expert + "w2.weight_scale_inv"), "faults", "verify")
+    s.model_case("verify_shard_truncated", {FIRST: (MODEL / FIRST).read_bytes()[:100000]}, "faults", "verify")
+    s.model_case("verify_shard_missing", {SHARD: None}, "faults", "verify")
     good = json.loads((MODEL / "config.json").read_text())
     more = {**good, "num_hidden_layers": 5, "attn_type_list": [1] * 5}
     s.model_case("a_layer_too_few", {"config.json": json.dumps(more)}, "model.layers.4", "quantize")

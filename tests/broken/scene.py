@@ -65,4 +65,5 @@ class Scene:
             "logits": ["logits", path, "--ids", ids, "--output", str(out) + ".safetensors"],
         }
         turn = list(commands)[len(self.cases) % len(commands)]
+        commands["verify"] = ["verify", path]
         self.add(name, commands[command or turn], mention, str(out) + ".safetensors" if (command or turn) == "logits" else out)
