@@ -17,48 +17,76 @@ TETRAD_SIMD_INLINE float finish(F32x16 sums, bool bf16) {
   return bf16 ? round_to_bf16(value) : value;
 }
 
+// Columns taken at a time: the block's rows of x and w stay in a 32 KiB L1 (between AVX2's two passes, and x from block
+// to block); the sums wait in `sums`, 16 floats a result, and go on in the same order. Without it AVX2 reached 41 % of
+// peak at k = 3072 and AVX-512 70 %.
+constexpr std::int64_t kBlockK = 768;
+constexpr std::int64_t kStripRows = 96;  // rows of w whose sums wait: 24 KiB
+
 template <unsigned kM, unsigned kN>
-inline void multiply_block(const MultiplyArgs& args, std::int64_t m, std::int64_t n) {
-  alignas(64) float sums[kM][kN][16];
-  const float* x = args.x + m * args.x_stride;
-  const float* w = args.w + n * args.w_stride;
+inline void multiply_block(const MultiplyArgs& args, const float* x, const float* w, std::int64_t k, bool first,
+                           float* sums) {
   const std::int64_t x_stride = args.x_stride, w_stride = args.w_stride;
   for (int part = 0; part < kParts; ++part) {
     const int lane = part * (16 / kParts);
     Part acc[kM][kN];
+#pragma GCC unroll 8
     for (unsigned i = 0; i < kM; ++i)
-      for (unsigned j = 0; j < kN; ++j) acc[i][j] = part_zero();
-    for (std::int64_t k = lane; k < args.k; k += 16) {
+#pragma GCC unroll 8
+      for (unsigned j = 0; j < kN; ++j) acc[i][j] = first ? part_zero() : part_load(sums + (i * kN + j) * 16 + lane);
+    for (std::int64_t at = lane; at < k; at += 16) {
       Part wk[kN];
 #pragma GCC unroll 8
-      for (unsigned j = 0; j < kN; ++j) wk[j] = part_load(w + j * w_stride + k);
+      for (unsigned j = 0; j < kN; ++j) wk[j] = part_load(w + j * w_stride + at);
 #pragma GCC unroll 8
       for (unsigned i = 0; i < kM; ++i) {
-        const Part xk = part_load(x + i * x_stride + k);
+        const Part xk = part_load(x + i * x_stride + at);
 #pragma GCC unroll 8
         for (unsigned j = 0; j < kN; ++j) acc[i][j] = part_fma(xk, wk[j], acc[i][j]);
       }
     }
+#pragma GCC unroll 8
     for (unsigned i = 0; i < kM; ++i)
-      for (unsigned j = 0; j < kN; ++j) part_store(&sums[i][j][lane], acc[i][j]);
+#pragma GCC unroll 8
+      for (unsigned j = 0; j < kN; ++j) part_store(sums + (i * kN + j) * 16 + lane, acc[i][j]);
   }
-  for (unsigned i = 0; i < kM; ++i)
-    for (unsigned j = 0; j < kN; ++j) args.y[(m + i) * args.y_stride + n + j] = finish(load(sums[i][j]), args.bf16);
 }
 
+template <unsigned kM, unsigned kN>
+inline void finish_block(const MultiplyArgs& args, float* y, const float* sums) {
+  for (unsigned i = 0; i < kM; ++i)
+    for (unsigned j = 0; j < kN; ++j) y[i * args.y_stride + j] = finish(load(sums + (i * kN + j) * 16), args.bf16);
+}
+
+// kM rows of x with rows [n, end) of w, end - n <= kStripRows.
 template <unsigned kM>
-inline void multiply_strip(const MultiplyArgs& args, std::int64_t m) {
-  std::int64_t n = 0;
-  for (; n + kBlockN <= args.n; n += kBlockN) multiply_block<kM, kBlockN>(args, m, n);
-  for (; n + 2 <= args.n; n += 2) multiply_block<kM, 2>(args, m, n);
-  if (n < args.n) multiply_block<kM, 1>(args, m, n);
+inline void multiply_strip(const MultiplyArgs& args, std::int64_t m, std::int64_t n, std::int64_t end) {
+  alignas(64) float sums[kM * unsigned{kStripRows} * 16];
+  const float* x = args.x + m * args.x_stride;
+  float* y = args.y + m * args.y_stride;
+  for (std::int64_t begin = 0; begin < args.k; begin += kBlockK) {
+    const bool last = args.k - begin <= kBlockK;
+    const std::int64_t k = last ? args.k - begin : kBlockK;
+    float* s = sums;
+    std::int64_t row = n;
+    for (; row + kBlockN <= end; row += kBlockN, s += kM * kBlockN * 16) {
+      multiply_block<kM, kBlockN>(args, x + begin, args.w + row * args.w_stride + begin, k, begin == 0, s);
+      if (last) finish_block<kM, kBlockN>(args, y + row, s);
+    }
+    for (; row < end; ++row, s += kM * 16) {
+      multiply_block<kM, 1>(args, x + begin, args.w + row * args.w_stride + begin, k, begin == 0, s);
+      if (last) finish_block<kM, 1>(args, y + row, s);
+    }
+  }
 }
 
 void multiply(const MultiplyArgs& args) {
-  std::int64_t m = 0;
-  for (; m + kBlockM <= args.m; m += kBlockM) multiply_strip<kBlockM>(args, m);
-  for (; m + 2 <= args.m; m += 2) multiply_strip<2>(args, m);
-  if (m < args.m) multiply_strip<1>(args, m);
+  for (std::int64_t n = 0; n < args.n; n += kStripRows) {
+    const std::int64_t end = args.n - n < kStripRows ? args.n : n + kStripRows;
+    std::int64_t m = 0;
+    for (; m + kBlockM <= args.m; m += kBlockM) multiply_strip<kBlockM>(args, m, n, end);
+    for (; m < args.m; ++m) multiply_strip<1>(args, m, n, end);
+  }
 }
 
 template <WeightFormat kFormat, unsigned kM, unsigned kN>

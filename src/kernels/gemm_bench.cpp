@@ -1,0 +1,111 @@
+// Matrix products on one thread: GFLOP/s and the share of the F32 multiply-add peak measured in the same program; and
+// the rate at which single-row products read weights. Run with --benchmark_filter to choose.
+// clang-format off: the file to compile must be named first
+#define TETRAD_SIMD_FILE "kernels/simd/peak_bench_body.h"
+#include "kernels/simd/foreach_target.h"
+// clang-format on
+
+#include <benchmark/benchmark.h>
+#include <fmt/format.h>
+#include <time.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "base/rng.h"
+#include "kernels/linear.h"
+
+namespace tetrad {
+namespace {
+
+// Of this thread alone: other work on the machine does not count.
+double seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+// Best of five runs of about 10 ms.
+double peak_gflops(const std::string& target) {
+  std::vector<float> out(512, 1e-3F);
+  double best = 0;
+  for (int run = 0; run < 5; ++run) {
+    const std::int64_t rounds = target == "scalar" ? 100'000 : 3'000'000;
+    const double begin = seconds();
+    std::int64_t flops = 0;
+    if (target == "avx512") {
+      avx512::peak_fma(rounds, out.data());
+      flops = avx512::kPeakFlopsPerRound;
+    } else if (target == "avx2") {
+      avx2::peak_fma(rounds, out.data());
+      flops = avx2::kPeakFlopsPerRound;
+    } else {
+      scalar::peak_fma(rounds, out.data());
+      flops = scalar::kPeakFlopsPerRound;
+    }
+    best = std::max(best, static_cast<double>(flops * rounds) / (seconds() - begin) / 1e9);
+  }
+  benchmark::DoNotOptimize(out.data());
+  return best;
+}
+
+struct Case {
+  const char* name;
+  WeightFormat format;
+  std::int64_t m, n, k;
+};
+constexpr Case kCases[] = {
+    {"fp8", WeightFormat::kFp8Block, 64, 1536, 3072},    {"fp8", WeightFormat::kFp8Block, 1024, 1536, 3072},
+    {"nvfp4", WeightFormat::kNvfp4, 64, 1536, 3072},     {"bf16", WeightFormat::kBF16, 256, 3072, 1536},
+    {"fp8_tiny", WeightFormat::kFp8Block, 64, 128, 256}, {"fp8", WeightFormat::kFp8Block, 1, 1536, 3072},
+    {"nvfp4", WeightFormat::kNvfp4, 1, 1536, 3072},      {"bf16", WeightFormat::kBF16, 1, 1536, 3072},
+};
+
+void run_case(benchmark::State& state, const Case& c, const std::string& target, double peak) {
+  const Compute compute = *Compute::create(1, target);
+  Rng rng(1);
+  const std::int64_t bytes = c.format == WeightFormat::kBF16    ? 2 * c.n * c.k
+                             : c.format == WeightFormat::kNvfp4 ? c.n * c.k / 2
+                                                                : c.n * c.k;
+  std::vector<std::byte> data(static_cast<std::size_t>(bytes)), scales(static_cast<std::size_t>(c.n * c.k / 16));
+  for (std::byte& byte : data) byte = static_cast<std::byte>(rng.below(120));
+  std::vector<float> block_scales(static_cast<std::size_t>((c.n / 128) * (c.k / 128)), 0.01F),
+      x(static_cast<std::size_t>(c.m * c.k), 0.5F), y(static_cast<std::size_t>(c.m * c.n));
+  WeightView weight;
+  weight.format = c.format;
+  weight.rows = c.n;
+  weight.cols = c.k;
+  weight.data = data;
+  weight.scales =
+      c.format == WeightFormat::kFp8Block ? std::as_bytes(std::span(block_scales)) : std::span<const std::byte>(scales);
+  Workspace workspace(compute);
+  const LinearJob job = {&weight, x.data(), c.m, c.k, y.data(), c.n};
+  double elapsed = 0;
+  for (auto _ : state) {
+    const double begin = seconds();
+    linear(compute, workspace, {&job, 1}, false);
+    elapsed += seconds() - begin;
+  }
+  const double gflops = 2.0 * static_cast<double>(c.m * c.n * c.k * state.iterations()) / elapsed / 1e9;
+  state.counters["GFLOPS"] = gflops;
+  state.counters["of_peak"] = gflops / peak;
+  state.counters["weights_GBps"] = static_cast<double>(bytes * state.iterations()) / elapsed / 1e9;
+}
+
+}  // namespace
+}  // namespace tetrad
+
+int main(int argc, char** argv) {
+  benchmark::Initialize(&argc, argv);
+  for (const std::string& target : tetrad::available_simd_targets()) {
+    const double peak = tetrad::peak_gflops(target);
+    fmt::print("{}: {:.1f} GFLOP/s peak on one thread\n", target, peak);
+    for (const tetrad::Case& c : tetrad::kCases)
+      benchmark::RegisterBenchmark(
+          fmt::format("{}/{}/{}x{}x{}", target, c.name, c.m, c.n, c.k).c_str(),
+          [&c, target, peak](benchmark::State& state) { tetrad::run_case(state, c, target, peak); })
+          ->Unit(benchmark::kMicrosecond);
+  }
+  benchmark::RunSpecifiedBenchmarks();
+}
