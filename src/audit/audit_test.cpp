@@ -374,6 +374,40 @@ TEST_F(AuditTest, FindsFp8Faults) {
               Contains(fault(weight, "1 of its values are NaN, the first at [1, 1]")));
 }
 
+// compressed-tensors: other names, reciprocal scales of shape [1], an exclude list that may hold regular expressions.
+TEST_F(AuditTest, ReadsCompressedTensors) {
+  Tensors tensors = tiny_tensors(true);
+  for (auto& [spec, bytes] : tensors) {
+    const bool quantized = spec.name.find("experts.") != std::string::npos;
+    float value = 0;
+    if (spec.shape.empty()) {
+      std::memcpy(&value, bytes.data(), 4);
+      bytes = bytes_of({1.0F / value});
+      spec.shape = {1};
+    }
+    if (quantized && spec.name.ends_with(".weight")) spec.name += "_packed";
+    if (spec.name.ends_with(".weight_scale_2")) spec.name.replace(spec.name.size() - 8, 8, "_global_scale");
+    if (spec.name.ends_with(".input_scale")) spec.name.replace(spec.name.size() - 6, 6, "_global_scale");
+  }
+  Json config = tiny_config(false);
+  config["quantization_config"] = {{"quant_method", "compressed-tensors"},
+                                   {"format", "nvfp4-pack-quantized"},
+                                   {"config_groups",
+                                    {{"group_0",
+                                      {{"weights", {{"num_bits", 4}, {"type", "float"}, {"group_size", 16}}},
+                                       {"input_activations", {{"num_bits", 4}}}}}}},
+                                   {"ignore", {"lm_head", "re:.*self_attn.*", "re:.*block_sparse_moe\\.gate$"}}};
+  const fs::path source = write("source", tiny_config(false), tiny_tensors(false));
+  const Verification verification = verified(write("ct", config, tensors), source);
+  EXPECT_TRUE(verification.good()) << to_text(verification);
+  EXPECT_EQ(verification.matrices.size(), 6U);
+  const Verification modelopt = verified(write("modelopt", tiny_config(true), tiny_tensors(true)), source);
+  for (std::size_t i = 0; i < 6; ++i)
+    EXPECT_NEAR(verification.matrices[i].relative_error, modelopt.matrices[i].relative_error, 1e-6);
+  config["quantization_config"]["ignore"].erase(1);
+  EXPECT_THAT(verified(write("ct2", config, tensors)).faults, Contains(fault("self_attn.q_proj", "does not name it")));
+}
+
 TEST_F(AuditTest, CannotLookAtNothing) {
   ThreadPool pool(1);
   EXPECT_FALSE(verify_directory(directory_ / "none", {}, pool).has_value());
