@@ -1,28 +1,18 @@
 #include "kernels/quantize_nvfp4.h"
 
-#include <cmath>
+#define TETRAD_SIMD_FILE "kernels/quantize_simd.h"
+#include "kernels/simd/foreach_target.h"
 
 namespace tetrad {
-namespace {
 
-void range(const float* values, std::int64_t n, float* amax, std::int64_t* nonfinite) {
-  for (std::int64_t i = 0; i < n; ++i) {
-    if (!std::isfinite(values[i]))
-      ++*nonfinite;
-    else if (std::fabs(values[i]) > *amax)
-      *amax = std::fabs(values[i]);
-  }
-}
-void quantize_row(QuantizeRow& row) {
-  for (std::int64_t i = 0; i < row.cols; ++i) row.nonfinite += std::isfinite(row.values[i]) ? 0 : 1;
-  row.error = nvfp4_quantize(row.values, 1, row.cols, row.algorithm, row.amax, row.codes, row.scales, row.tensor_scale);
-}
-
-}  // namespace
-
-const QuantizeKernels* quantize_kernels(const std::string&) {
-  static constexpr QuantizeKernels kKernels = {range, quantize_row};
-  return &kKernels;
+const QuantizeKernels* quantize_kernels(const std::string& simd) {
+  static constexpr QuantizeKernels kAvx512 = {avx512::range, avx512::quantize_row};
+  static constexpr QuantizeKernels kAvx2 = {avx2::range, avx2::quantize_row};
+  static constexpr QuantizeKernels kScalar = {scalar::range, scalar::quantize_row};
+  if (simd == "avx512") return &kAvx512;
+  if (simd == "avx2") return &kAvx2;
+  if (simd == "scalar") return &kScalar;
+  return nullptr;
 }
 
 }  // namespace tetrad

@@ -1,5 +1,5 @@
-// BF16 (the upper half of an F32) and IEEE F16, as bit patterns in uint16_t. Conversions round to nearest even, NaN stays NaN
-// (quieted). Pure, constexpr.
+// BF16 (the upper half of an F32) and IEEE F16, as bit patterns in uint16_t. Conversions round to nearest even, NaN
+// stays NaN (quieted). Pure, constexpr.
 #pragma once
 
 #include <bit>
@@ -7,7 +7,9 @@
 
 namespace tetrad {
 
-constexpr float bf16_to_float(std::uint16_t bits) { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
+constexpr float bf16_to_float(std::uint16_t bits) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+}
 
 constexpr std::uint16_t bf16_from_float(float value) {
   const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
@@ -20,7 +22,9 @@ constexpr float round_to_bf16(float value) { return bf16_to_float(bf16_from_floa
 constexpr float f16_to_float(std::uint16_t bits) {
   const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x8000U) << 16;
   const std::uint32_t magnitude = bits & 0x7FFFU;
-  if (magnitude >= 0x7C00U) return std::bit_cast<float>(sign | 0x7F800000U | ((magnitude & 0x3FFU) << 13) | (magnitude > 0x7C00U ? 0x400000U : 0U));
+  if (magnitude >= 0x7C00U)
+    return std::bit_cast<float>(sign | 0x7F800000U | ((magnitude & 0x3FFU) << 13) |
+                                (magnitude > 0x7C00U ? 0x400000U : 0U));
   if (magnitude < 0x400U) {
     const float value = static_cast<float>(magnitude) * 0x1p-24F;
     return sign != 0 ? -value : value;

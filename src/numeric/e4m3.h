@@ -1,5 +1,6 @@
-// E4M3FN ("fn": finite, no infinities): 1 sign, 4 exponent (bias 7), 3 mantissa bits; largest 448 (0x7E), NaN 0x7F and 0xFF,
-// subnormals k * 2^-9. As PyTorch's float8_e4m3fn, but for encoding: see e4m3_from_float. Source: OCP 8-bit floating point, 2023.
+// E4M3FN ("fn": finite, no infinities): 1 sign, 4 exponent (bias 7), 3 mantissa bits; largest 448 (0x7E), NaN 0x7F and
+// 0xFF, subnormals k * 2^-9. As PyTorch's float8_e4m3fn, but for encoding: see e4m3_from_float. Source: OCP 8-bit
+// floating point, 2023.
 #pragma once
 
 #include <bit>
@@ -28,9 +29,10 @@ constexpr std::uint8_t e4m3_from_float(float value) {
   const std::uint32_t magnitude = bits & 0x7FFFFFFFU;
   if (magnitude > 0x7F800000U) return sign | 0x7F;
   if (magnitude >= 0x43E00000U) return sign | 0x7E;  // >= 448
-  if (magnitude < 0x3C800000U) {                     // < 2^-6: adding 2^14 leaves multiples of 2^-9, rounded to nearest even
+  if (magnitude < 0x3C800000U) {  // < 2^-6: adding 2^14 leaves multiples of 2^-9, rounded to nearest even
     const float shifted = std::bit_cast<float>(magnitude) + 0x1p14F;
-    return sign | static_cast<std::uint8_t>(std::bit_cast<std::uint32_t>(shifted) - std::bit_cast<std::uint32_t>(0x1p14F));
+    return sign |
+           static_cast<std::uint8_t>(std::bit_cast<std::uint32_t>(shifted) - std::bit_cast<std::uint32_t>(0x1p14F));
   }
   const std::uint32_t odd = (magnitude >> 20) & 1U;
   const std::uint32_t rounded = (magnitude + 0x7FFFFU + odd) >> 20;

@@ -42,13 +42,14 @@ std::uint8_t mse_scale(const float* w, float tensor_scale) {
 
 std::uint8_t four_over_six_scale(const float* w, float amax, float tensor_scale) {
   if (amax == 0) return kOne;
-  const int exponent = std::ilogb(amax);
-  const float b = std::scalbn(block_amax(w), -exponent), sixth = std::scalbn(amax, -exponent) / 6.0F;
+  const float b = block_amax(w);
+  if (b == 0) return clamped_e4m3(256.0F / (amax / 6.0F));  // 1 in place of (b m) / 6
+  // b and amax by 2^-exponent in two steps, as 2^149 is no F32.
+  const int exponent = std::ilogb(amax), half = exponent / 2;
+  const float first = std::ldexp(1.0F, -half), second = std::ldexp(1.0F, half - exponent);
   const auto candidate = [&](float multiplier) {
-    const float s = b * multiplier / 6.0F;
-    // A zero block's 1 is not divided by the power of two: here it takes the place of a quotient of weights.
-    if (s == 0) return clamped_e4m3(256.0F / (amax / 6.0F));
-    return clamped_e4m3(s * 256.0F / sixth);
+    const float s = b * first * second * multiplier / 6.0F;
+    return clamped_e4m3(s * 256.0F / (amax * first * second / 6.0F));
   };
   const std::uint8_t six = candidate(1.0F), four = candidate(1.5F);
   return nvfp4_loss(w, four, tensor_scale) < nvfp4_loss(w, six, tensor_scale) ? four : six;

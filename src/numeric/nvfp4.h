@@ -3,26 +3,27 @@
 // the oracle that the kernels of kernels/quantize_nvfp4.h must equal bit for bit. Values are F32, each operation rounds
 // to nearest even, no FMA.
 //
-// Tensor scale: amax / 2688 (6 * 448); four-over-six: amax / 1536 (6 * 256), which leaves room for block scales above a
-// block's own. amax = 0 gives 1. An amax so small that the quotient is 0 gives 2^-149; one so large that 2688 scales
-// overflow, the next smaller float.
+// Tensor scale t: amax / 2688 (6 * 448); for kFourOverSix amax / 1536 (6 * 256), which leaves room for block scales
+// above a block's own. amax = 0 gives 1. Where the quotient is 0 it is 2^-149; where the divisor times the quotient
+// would overflow, the next smaller float.
 //
-// Block scales (b = the block's largest |w|, t = the tensor scale, u = |w| / t):
-//   kMax           e4m3(b / (6 t)), at least 2^-9. A zero block has 1.
-//   kMse           the scale c among all 126 positive ones whose loss is least, the smallest of equals; a zero block
-//   has 2^-9. kFourOverSix   of e4m3(((b m) / 6 * 256) / (amax / 6)), m = 1 and m = 1.5, the one of less loss, m = 1 of
-//   equals. Computed after
-//                  division of b and amax by a power of two, so that nothing overflows. A zero block: 1 takes the place
-//                  of (b m) / 6.
-// Loss of c: with q = e2m1(u * (1 / c)) and e = u - q * c (the product is exact), squares e * e are added up in order
-// in four accumulators (element i in number i % 4), these as (0 + 1) + (2 + 3). In units of t every value lies in [0,
-// 2688], so that no magnitude of weights makes squares overflow or vanish. (Model Optimizer squares the weights
-// themselves, and picks nonsense for matrices of 1e37 or 1e-37.) Codes: e2m1(w / (e4m3(c) * t)); all 0 where that
-// product is 0 (subnormal tensor scales).
+// Block scales, with b = the block's largest |w| and u = |w| / t:
+// - kMax: e4m3(b / (6 t)), at least 2^-9; a zero block has 1.
+// - kMse: of all 126 positive scales the one of least loss, the smallest of equals; so a zero block has 2^-9.
+// - kFourOverSix: e4m3(((b m) / 6 * 256) / (amax / 6)) with m = 1 or m = 1.5, whichever has less loss, m = 1 of equals;
+//   b and amax are divided by a power of two before, so that nothing overflows. For a zero block 1 stands for (b m)
+//   / 6.
 //
-// Source: NVIDIA Model Optimizer 0.47.0. kMax gives its bytes; for kMse and kFourOverSix its order of operations
-// differs, so that near ties may fall the other way: 9 of 36864 blocks (its GPU kernel and its own sweep differ in 8),
-// 0.4e-6 apart in squared error at most. Where it writes NaN (zero matrices, scales of 0) tetrad doesn't.
+// Loss of a scale c: with q = e2m1(u * (1 / c)) and e = u - q * c (the product is exact), squares e * e are added up in
+// order in four accumulators (element i in number i % 4), these as (0 + 1) + (2 + 3). In units of t every value lies in
+// [0, 2688], so no magnitude of weights makes squares overflow or vanish. (Model Optimizer squares the weights
+// themselves, and picks nonsense for matrices of 1e37 or 1e-37.)
+//
+// Codes: e2m1(w / (e4m3(c) * t)); 0 where that product is 0 (subnormal tensor scales).
+//
+// Source: NVIDIA Model Optimizer 0.47.0. kMax gives its bytes. For kMse and kFourOverSix its order of operations
+// differs, so that near ties may fall the other way: 9 and 3 of 36864 blocks of a matrix (its GPU kernel and its own
+// sweep differ in 8), with squared errors less than 1e-6 apart. Where it writes NaN (zero matrices) tetrad doesn't.
 #pragma once
 
 #include <cstdint>
