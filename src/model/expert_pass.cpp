@@ -199,6 +199,16 @@ Result<std::vector<ExpertActivity>> run_experts(const ExpertPass& pass) {
       for (const WeightView& weight : pass.weights.experts[e]) pass.checkpoint.prefetch(weight);
   };
 
+  // Hands over the experts whose rows all lie before `end`.
+  std::size_t visited = 0;
+  const auto visit = [&](std::int64_t end) -> Status {
+    std::vector<std::int64_t> done;
+    for (; visited < experts && sorted.begin[visited + 1] <= end; ++visited)
+      done.push_back(static_cast<std::int64_t>(visited));
+    if (pass.visitor == nullptr || done.empty()) return {};
+    return (*pass.visitor)(done);
+  };
+
   // Fill the buffers with the rows of as many experts as fit, run them, go on.
   std::size_t expert = 0;
   std::int64_t next = 0;  // row in sorted.rows
@@ -217,13 +227,16 @@ Result<std::vector<ExpertActivity>> run_experts(const ExpertPass& pass) {
     prefetch(expert + 1);
     const std::span<RoutedRow> rows(sorted.rows.data() + first, static_cast<std::size_t>(next - first));
     TETRAD_TRY(runner.run(rows, parts));
-    for (const Part& part : parts) {
+    for (const Part& part : parts)
       record(pass, rows.subspan(static_cast<std::size_t>(part.row), static_cast<std::size_t>(part.count)),
              activity[part.expert]);
+    TETRAD_TRY(visit(next));
+    for (const Part& part : parts) {
       if (!pass.release || sorted.begin[part.expert + 1] > next) continue;
       for (const WeightView& weight : pass.weights.experts[part.expert]) pass.checkpoint.release(weight);
     }
   }
+  TETRAD_TRY(visit(sorted.begin[experts]));
   return activity;
 }
 

@@ -21,6 +21,7 @@ struct ExpertPass {
   std::int64_t max_rows = 0;                             // rows of the buffers
   std::size_t max_weight_bytes = std::size_t{64} << 20;  // stored weights taken on at once, but always one expert
   bool release = true;                                   // drop each expert's pages when it is done
+  const ExpertVisitor* visitor = nullptr;                // see LayerStream::run_layer
 };
 
 std::uint64_t expert_bytes_per_row(const ModelConfig& config);

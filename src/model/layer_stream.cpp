@@ -144,7 +144,7 @@ Status LayerStream::Impl::add_sums() {
   return {};
 }
 
-Result<LayerActivity> LayerStream::Impl::run_layer() {
+Result<LayerActivity> LayerStream::Impl::run_layer(const ExpertVisitor& visitor) {
   TETRAD_CHECK(layer < config.layers);
   const LayerWeights weights = TETRAD_TRY(load_layer(checkpoint, config, layer, options.precision));
   TETRAD_TRY(attend(weights));
@@ -161,7 +161,8 @@ Result<LayerActivity> LayerStream::Impl::run_layer() {
                                              .tokens = tokens,
                                              .hidden = hidden,
                                              .sums = sums,
-                                             .max_rows = plan.expert_rows}));
+                                             .max_rows = plan.expert_rows,
+                                             .visitor = visitor ? &visitor : nullptr}));
   TETRAD_TRY(add_sums());
   ++layer;
   return activity;
@@ -216,7 +217,7 @@ LayerStream::~LayerStream() = default;
 std::int64_t LayerStream::tokens() const { return impl_->tokens; }
 bool LayerStream::spilled() const { return impl_->hidden.spilled() || impl_->sums.spilled(); }
 std::int64_t LayerStream::next_layer() const { return impl_->layer; }
-Result<LayerActivity> LayerStream::run_layer() { return impl_->run_layer(); }
+Result<LayerActivity> LayerStream::run_layer(const ExpertVisitor& visitor) { return impl_->run_layer(visitor); }
 
 Status LayerStream::read_hidden(std::int64_t begin, std::int64_t n, std::span<float> out) const {
   TETRAD_CHECK(begin >= 0 && n >= 0 && begin + n <= impl_->tokens &&

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -45,6 +46,10 @@ struct LayerActivity {
   std::vector<ExpertActivity> experts;  // empty for a dense layer
 };
 
+// Gets experts whose rows are all done, while their weights are still in memory: each expert of the layer once, in ascending
+// order, those without tokens too. Calibration quantizes here, so that a weight is read once.
+using ExpertVisitor = std::function<Status(std::span<const std::int64_t> experts)>;
+
 class LayerStream {
  public:
   struct Limits {
@@ -63,7 +68,7 @@ class LayerStream {
   std::int64_t tokens() const;
   bool spilled() const;
   std::int64_t next_layer() const;    // 0 after create(), which also embeds
-  Result<LayerActivity> run_layer();  // runs layer next_layer()
+  Result<LayerActivity> run_layer(const ExpertVisitor& visitor = {});  // runs layer next_layer()
 
   // Hidden states after the last layer run, rows [begin, begin + n) of all sequences one behind another. out: [n,
   // hidden].
@@ -75,6 +80,7 @@ class LayerStream {
   Status restore(const std::filesystem::path& path);
 
   struct Impl;  // layer_stream_impl.h, private to this folder
+  const Impl& impl() const { return *impl_; }
 
  private:
   LayerStream();

@@ -35,7 +35,7 @@ struct LayerStream::Impl {
   Status attend_batch(const LayerWeights& weights, std::span<const Segment> segments, std::int64_t first,
                       std::int64_t rows, AttentionBuffers& buffers, std::vector<float>& copy);
   Status add_sums();
-  Result<LayerActivity> run_layer();
+  Result<LayerActivity> run_layer(const ExpertVisitor& visitor);
 };
 
 }  // namespace tetrad
