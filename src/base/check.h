@@ -1,4 +1,5 @@
-// TETRAD_CHECK(condition): aborts with file, line and text when a promise that only a bug can break is broken. Never for input.
+// TETRAD_CHECK(condition): aborts with file, line and text when a promise that only a bug can break is broken. Never
+// for input.
 #pragma once
 
 namespace tetrad {

@@ -1,8 +1,8 @@
 #include "base/error.h"
 
-#include <cstring>
-
 #include <fmt/format.h>
+
+#include <cstring>
 
 #include "base/utf8.h"
 

@@ -1,11 +1,11 @@
-// Errors a user can cause are values; bugs abort (check.h). Everything that reads files, requests or model output returns
-// Result<T>. Printed as one line: `tetrad: error: WHAT: WHERE: WHY`, then `hint: ...` where a next step is known.
+// Errors a user can cause are values; bugs abort (check.h). Everything that reads files, requests or model output
+// returns Result<T>. Printed as one line: `tetrad: error: WHAT: WHERE: WHY`, then `hint: ...` where a next step is
+// known.
 #pragma once
 
 #include <string>
-#include <utility>
-
 #include <tl/expected.hpp>
+#include <utility>
 
 namespace tetrad {
 
@@ -34,11 +34,12 @@ using Result = tl::expected<T, Error>;
 using Status = Result<void>;
 using Unexpected = tl::unexpected<Error>;
 
-// make_error(code, what, where, why): the one way to build an error. Control characters of untrusted text are escaped and
-// each part is cut at 300 bytes, so that the message stays one readable line.
+// make_error(code, what, where, why): the one way to build an error. Control characters of untrusted text are escaped
+// and each part is cut at 300 bytes, so that the message stays one readable line.
 Unexpected make_error(ErrorCode code, const std::string& what, const std::string& where, const std::string& why,
                       std::string hint = {});
-Unexpected invalid_input(const std::string& what, const std::string& where, const std::string& why, std::string hint = {});
+Unexpected invalid_input(const std::string& what, const std::string& where, const std::string& why,
+                         std::string hint = {});
 // Like make_error(kIo, ...) with strerror(error_number) as the reason.
 Unexpected io_error(const std::string& what, const std::string& where, int error_number);
 
@@ -49,12 +50,12 @@ std::string printable(std::string_view text, std::size_t max_bytes = 300);
 
 // TETRAD_TRY(expression): the value of a Result, or return its error from the enclosing function.
 //   auto file = TETRAD_TRY(MappedFile::open(path));      TETRAD_TRY(writer.finish());
-#define TETRAD_TRY(...)                                                                         \
-  __extension__({                                                                               \
-    auto&& tetrad_try_result = (__VA_ARGS__);                                                   \
-    if (!tetrad_try_result.has_value()) [[unlikely]]                                            \
-      return ::tetrad::Unexpected(std::move(tetrad_try_result).error());                        \
-    ::tetrad::detail::take(std::move(tetrad_try_result));                                       \
+#define TETRAD_TRY(...)                                                  \
+  __extension__({                                                        \
+    auto&& tetrad_try_result = (__VA_ARGS__);                            \
+    if (!tetrad_try_result.has_value()) [[unlikely]]                     \
+      return ::tetrad::Unexpected(std::move(tetrad_try_result).error()); \
+    ::tetrad::detail::take(std::move(tetrad_try_result));                \
   })
 
 namespace tetrad::detail {

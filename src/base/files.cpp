@@ -1,22 +1,21 @@
 #include "base/files.h"
 
-#include <cerrno>
-#include <cstdlib>
-#include <utility>
-
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <fmt/format.h>
+#include <cerrno>
+#include <cstdlib>
+#include <utility>
 
 namespace tetrad {
 namespace fs = std::filesystem;
 namespace {
 
 Result<std::uint64_t> regular_file_size(int fd, const fs::path& path) {
-  struct stat info {};
+  struct stat info{};
   if (::fstat(fd, &info) != 0) return io_error("cannot examine file", path.string(), errno);
   if (!S_ISREG(info.st_mode)) return invalid_input("cannot read file", path.string(), "it is not a regular file");
   return static_cast<std::uint64_t>(info.st_size);
@@ -33,7 +32,8 @@ Result<std::string> read_file(const fs::path& path, std::uint64_t max_bytes) {
   if (!size) {
     status = Unexpected(size.error());
   } else if (*size > max_bytes) {
-    status = invalid_input("file too large", path.string(), fmt::format("{} bytes, at most {} are read", *size, max_bytes));
+    status =
+        invalid_input("file too large", path.string(), fmt::format("{} bytes, at most {} are read", *size, max_bytes));
   } else {
     text.resize(*size);
     std::size_t done = 0;
@@ -69,7 +69,8 @@ Status write_file_atomically(const fs::path& path, std::string_view bytes) {
     return file.sync();
   };
   Status status = write();
-  if (status && ::rename(temporary.c_str(), path.c_str()) != 0) status = io_error("cannot rename file", path.string(), errno);
+  if (status && ::rename(temporary.c_str(), path.c_str()) != 0)
+    status = io_error("cannot rename file", path.string(), errno);
   if (!status) {
     ::unlink(temporary.c_str());
     return status;
@@ -194,7 +195,8 @@ Status File::resize(std::uint64_t bytes) {
   if (::ftruncate(fd_, static_cast<off_t>(bytes)) != 0) return io_error("cannot resize file", path_.string(), errno);
   if (bytes == 0) return {};
   const int why = ::posix_fallocate(fd_, 0, static_cast<off_t>(bytes));
-  if (why != 0 && why != EINVAL && why != EOPNOTSUPP) return io_error("cannot reserve space for file", path_.string(), why);
+  if (why != 0 && why != EINVAL && why != EOPNOTSUPP)
+    return io_error("cannot reserve space for file", path_.string(), why);
   return {};
 }
 

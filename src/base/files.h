@@ -1,4 +1,5 @@
-// Files: reading whole small ones, mapping large ones, and writing so that nothing half-written ever keeps a final name.
+// Files: reading whole small ones, mapping large ones, and writing so that nothing half-written ever keeps a final
+// name.
 #pragma once
 
 #include <cstddef>
@@ -30,8 +31,8 @@ class MappedFile {
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   const std::filesystem::path& path() const { return path_; }
-  // Drops the pages that lie wholly inside `part` from this process (they stay in the page cache): mapped pages count as
-  // resident memory until then. `part` must lie in bytes().
+  // Drops the pages that lie wholly inside `part` from this process (they stay in the page cache): mapped pages count
+  // as resident memory until then. `part` must lie in bytes().
   void release(std::span<const std::byte> part) const;
   void prefetch(std::span<const std::byte> part) const;  // asks the kernel to read `part` ahead
 
@@ -41,11 +42,12 @@ class MappedFile {
   std::filesystem::path path_;
 };
 
-// A file descriptor that closes itself; write_at and read_at retry on EINTR and short counts. Thread-safe for disjoint ranges.
+// A file descriptor that closes itself; write_at and read_at retry on EINTR and short counts. Thread-safe for disjoint
+// ranges.
 class File {
  public:
-  static Result<File> create(const std::filesystem::path& path);        // O_RDWR|O_CREAT|O_TRUNC
-  static Result<File> open_existing(const std::filesystem::path& path); // O_RDWR
+  static Result<File> create(const std::filesystem::path& path);         // O_RDWR|O_CREAT|O_TRUNC
+  static Result<File> open_existing(const std::filesystem::path& path);  // O_RDWR
   // An unlinked file in `directory`: gone with the process, whatever happens.
   static Result<File> temporary(const std::filesystem::path& directory);
   File() = default;
@@ -55,7 +57,8 @@ class File {
 
   Status write_at(std::uint64_t offset, std::span<const std::byte> bytes);
   Status read_at(std::uint64_t offset, std::span<std::byte> bytes) const;
-  Status resize(std::uint64_t bytes);  // reserves the blocks where the file system can, so that a full disk is found at once
+  Status resize(
+      std::uint64_t bytes);  // reserves the blocks where the file system can, so that a full disk is found at once
   Status sync();
   int descriptor() const { return fd_; }
   const std::filesystem::path& path() const { return path_; }

@@ -1,4 +1,5 @@
-// A 128-bit fingerprint of bytes, to notice that something changed by accident (not by an adversary). Two rounds of a 64-bit multiply-mix over 8-byte words.
+// A 128-bit fingerprint of bytes, to notice that something changed by accident (not by an adversary). Two rounds of a
+// 64-bit multiply-mix over 8-byte words.
 #pragma once
 
 #include <array>

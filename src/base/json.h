@@ -1,14 +1,13 @@
-// JSON from outside. The parser is nlohmann's behind a firewall: parse_json turns its exceptions into errors that name the file
-// and the byte, refuses invalid UTF-8, duplicate keys (two readers would disagree) and nesting deeper than 128 levels.
-// Objects keep the order of their keys, so that what is written back looks like what was read.
+// JSON from outside. The parser is nlohmann's behind a firewall: parse_json turns its exceptions into errors that name
+// the file and the byte, refuses invalid UTF-8, duplicate keys (two readers would disagree) and nesting deeper than 128
+// levels. Objects keep the order of their keys, so that what is written back looks like what was read.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
-
-#include <nlohmann/json_fwd.hpp>
 
 #include "base/error.h"
 

@@ -1,11 +1,10 @@
 #include "base/log.h"
 
-#include <atomic>
-#include <cstdio>
-
+#include <fmt/format.h>
 #include <unistd.h>
 
-#include <fmt/format.h>
+#include <atomic>
+#include <cstdio>
 
 #include "base/units.h"
 
@@ -22,7 +21,10 @@ void log_note(const std::string& text) {
 }
 
 Progress::Progress(std::string label, std::uint64_t total)
-    : label_(std::move(label)), total_(total), start_(std::chrono::steady_clock::now()), last_(start_),
+    : label_(std::move(label)),
+      total_(total),
+      start_(std::chrono::steady_clock::now()),
+      last_(start_),
       terminal_(::isatty(STDERR_FILENO) != 0) {}
 
 Progress::~Progress() {

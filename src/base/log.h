@@ -7,11 +7,12 @@
 
 namespace tetrad {
 
-void set_quiet(bool quiet);  // silences notes and progress; warnings and errors stay
+void set_quiet(bool quiet);                 // silences notes and progress; warnings and errors stay
 void log_warning(const std::string& text);  // `tetrad: warning: TEXT`
 void log_note(const std::string& text);     // `TEXT`
 
-// A bar on a terminal, a line every 10 s elsewhere; nothing for work that ends within 2 s. Call advance() from one thread.
+// A bar on a terminal, a line every 10 s elsewhere; nothing for work that ends within 2 s. Call advance() from one
+// thread.
 class Progress {
  public:
   Progress(std::string label, std::uint64_t total);

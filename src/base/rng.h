@@ -1,5 +1,5 @@
-// Counter-based random numbers: the n-th number of a (seed, stream) pair is a pure function, so results don't depend on order,
-// threads or machine. SplitMix64's finalizer over the counter (Steele, Lea, Flood, OOPSLA 2014).
+// Counter-based random numbers: the n-th number of a (seed, stream) pair is a pure function, so results don't depend on
+// order, threads or machine. SplitMix64's finalizer over the counter (Steele, Lea, Flood, OOPSLA 2014).
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,8 @@ constexpr std::uint64_t mix64(std::uint64_t z) {
 
 class Rng {
  public:
-  explicit constexpr Rng(std::uint64_t seed, std::uint64_t stream = 0) : state_(mix64(seed + 0x9E3779B97F4A7C15u) ^ mix64(~stream)) {}
+  explicit constexpr Rng(std::uint64_t seed, std::uint64_t stream = 0)
+      : state_(mix64(seed + 0x9E3779B97F4A7C15u) ^ mix64(~stream)) {}
   constexpr std::uint64_t next() { return mix64(state_ += 0x9E3779B97F4A7C15u); }
   // Uniform in [0, bound); the bias of less than bound / 2^64 does not matter here.
   constexpr std::uint64_t below(std::uint64_t bound) {

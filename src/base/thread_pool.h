@@ -1,5 +1,6 @@
-// A fixed set of threads that run one parallel loop at a time. The caller is worker 0 and works too. What a loop computes must
-// not depend on which worker ran which index: that, with fixed reduction orders, makes results independent of the thread count.
+// A fixed set of threads that run one parallel loop at a time. The caller is worker 0 and works too. What a loop
+// computes must not depend on which worker ran which index: that, with fixed reduction orders, makes results
+// independent of the thread count.
 #pragma once
 
 #include <cstddef>
@@ -16,10 +17,11 @@ class ThreadPool {
   ThreadPool(const ThreadPool&) = delete;
 
   std::size_t size() const;
-  // Calls body(index, worker) for every index in [0, count), worker < size(), and returns when all are done. Indices are handed
-  // out in ascending order, `grain` at a time. Not reentrant: body must not call run() on the same pool. An exception thrown by
-  // body is rethrown here once all workers have stopped.
-  void run(std::size_t count, const std::function<void(std::size_t index, std::size_t worker)>& body, std::size_t grain = 1);
+  // Calls body(index, worker) for every index in [0, count), worker < size(), and returns when all are done. Indices
+  // are handed out in ascending order, `grain` at a time. Not reentrant: body must not call run() on the same pool. An
+  // exception thrown by body is rethrown here once all workers have stopped.
+  void run(std::size_t count, const std::function<void(std::size_t index, std::size_t worker)>& body,
+           std::size_t grain = 1);
 
  private:
   struct State;

@@ -1,16 +1,15 @@
 #include "base/units.h"
 
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
 #include <charconv>
 #include <cmath>
 #include <fstream>
-
-#include <sys/resource.h>
-#include <unistd.h>
-
-#include <fmt/format.h>
 
 namespace tetrad {
 namespace {
@@ -27,14 +26,16 @@ std::string scaled(double value, const char* unit) {
 
 Result<std::uint64_t> parse_bytes(std::string_view text) {
   const auto bad = [&] {
-    return make_error(ErrorCode::kUsage, "not a size", std::string(text), "write bytes, or a number with K, M, G, T, KiB … TiB, KB … TB");
+    return make_error(ErrorCode::kUsage, "not a size", std::string(text),
+                      "write bytes, or a number with K, M, G, T, KiB … TiB, KB … TB");
   };
   double number = 0;
   const auto [rest, status] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (status != std::errc() || !std::isfinite(number) || number < 0) return bad();
   std::string unit(rest, text.data() + text.size());
   unit.erase(0, unit.find_first_not_of(' '));
-  std::transform(unit.begin(), unit.end(), unit.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  std::transform(unit.begin(), unit.end(), unit.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
   double factor = 1;
   if (!unit.empty() && unit != "B") {
     const auto power = std::string("KMGT").find(unit[0]);
@@ -63,7 +64,8 @@ std::string format_seconds(double seconds) {
 }
 
 std::uint64_t total_memory_bytes() {
-  std::uint64_t total = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  std::uint64_t total =
+      static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   for (const char* path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
     std::ifstream file(path);
     std::uint64_t limit = 0;
@@ -73,7 +75,7 @@ std::uint64_t total_memory_bytes() {
 }
 
 std::uint64_t peak_resident_bytes() {
-  struct rusage usage {};
+  struct rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
   return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
 }

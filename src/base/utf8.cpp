@@ -6,8 +6,8 @@ namespace tetrad {
 namespace {
 
 struct Lead {
-  std::size_t length;          // of the sequence, 0 = not a lead byte
-  unsigned char low, high;     // allowed range of the second byte
+  std::size_t length;       // of the sequence, 0 = not a lead byte
+  unsigned char low, high;  // allowed range of the second byte
 };
 
 Lead lead_of(unsigned char b) {

@@ -10,8 +10,8 @@ namespace tetrad {
 
 // Bytes of the well-formed sequence that `text` begins with (1-4); 0 when it begins with none (or is empty).
 std::size_t utf8_sequence_length(std::string_view text);
-// Bytes of the longest prefix of `text` that could still become well-formed (for replacing a truncated sequence by ONE U+FFFD,
-// as Python and Rust decode): at least 1 when text is not empty and ill-formed.
+// Bytes of the longest prefix of `text` that could still become well-formed (for replacing a truncated sequence by ONE
+// U+FFFD, as Python and Rust decode): at least 1 when text is not empty and ill-formed.
 std::size_t utf8_invalid_length(std::string_view text);
 bool is_valid_utf8(std::string_view text);
 // Ill-formed parts become U+FFFD, one for each maximal subpart (Unicode 3.9, as Rust's from_utf8_lossy).

@@ -1,11 +1,11 @@
 #include "calib/calibration_set.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <numeric>
 #include <optional>
-
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "base/files.h"
 #include "base/fingerprint.h"
@@ -22,7 +22,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint64_t kShuffleStream = 1, kPromptStream = 2;  // random streams of their own: a new prompt list does not reorder conversations
+constexpr std::uint64_t kShuffleStream = 1,
+                        kPromptStream =
+                            2;  // random streams of their own: a new prompt list does not reorder conversations
 
 struct Line {
   std::size_t file;
@@ -69,13 +71,17 @@ struct Renderer {
 Result<CalibrationSet> from_conversations(const CalibrationOptions& options, const fs::path& model_directory) {
   std::vector<MappedFile> files;
   for (const auto& path : options.conversations) files.push_back(TETRAD_TRY(MappedFile::open(path)));
-  Renderer renderer{TETRAD_TRY(ChatTemplate::load(model_directory)), TETRAD_TRY(Tokenizer::load(model_directory)), {},
+  Renderer renderer{TETRAD_TRY(ChatTemplate::load(model_directory)),
+                    TETRAD_TRY(Tokenizer::load(model_directory)),
+                    {},
                     Rng(options.seed, kPromptStream)};
   if (!options.system_prompts.empty()) renderer.prompts = TETRAD_TRY(read_system_prompts(options.system_prompts));
   auto lines = lines_of(files);
   shuffle(lines, options.seed);
   CalibrationSet set;
-  Progress progress("reading calibration data", static_cast<std::uint64_t>(options.max_tokens > 0 ? options.max_tokens : static_cast<std::int64_t>(lines.size())));
+  Progress progress("reading calibration data",
+                    static_cast<std::uint64_t>(options.max_tokens > 0 ? options.max_tokens
+                                                                      : static_cast<std::int64_t>(lines.size())));
   for (const Line& line : lines) {
     TETRAD_TRY(check_interrupt());
     const std::string where = fmt::format("{} line {}", options.conversations[line.file].string(), line.number);
@@ -89,35 +95,43 @@ Result<CalibrationSet> from_conversations(const CalibrationOptions& options, con
     }
     set.tokens += static_cast<std::int64_t>(ids.size());
     if (!ids.empty()) set.sequences.push_back(std::move(ids));
-    progress.advance(options.max_tokens > 0 ? static_cast<std::uint64_t>(set.tokens) : static_cast<std::uint64_t>(set.conversations_read));
+    progress.advance(options.max_tokens > 0 ? static_cast<std::uint64_t>(set.tokens)
+                                            : static_cast<std::uint64_t>(set.conversations_read));
     if (options.max_tokens > 0 && set.tokens >= options.max_tokens) break;
   }
   if (set.tokens < options.max_tokens)
-    set.warnings.push_back(fmt::format("the calibration data hold {} tokens, {} were asked for", set.tokens, options.max_tokens));
+    set.warnings.push_back(
+        fmt::format("the calibration data hold {} tokens, {} were asked for", set.tokens, options.max_tokens));
   return set;
 }
 
 }  // namespace
 
 Result<std::vector<std::vector<std::int32_t>>> read_id_sequences(const fs::path& path, std::int64_t vocab) {
-  const Json json = TETRAD_TRY(read_json_file(path));
+  Json json = TETRAD_TRY(read_json_file(path));
   const std::string where = path.string();
+  if (json.is_object() && json.contains("input_ids")) json = Json(std::move(json["input_ids"]));
   if (!json.is_array() || json.empty()) return invalid_input("bad token ids", where, "expected [[ids...], ...]");
   std::vector<std::vector<std::int32_t>> sequences;
   for (const Json& item : json) {
     const std::string sequence = fmt::format("sequence {}", sequences.size());
-    if (!item.is_array() || item.empty()) return invalid_input("bad token ids", where, sequence + " is not a list of ids");
+    if (!item.is_array() || item.empty())
+      return invalid_input("bad token ids", where, sequence + " is not a list of ids");
     auto& ids = sequences.emplace_back();
     for (const Json& id : item) {
-      if (!id.is_number_integer() || id.get<std::int64_t>() < 0 || id.get<std::int64_t>() >= vocab || (id.is_number_unsigned() && id.get<std::uint64_t>() > INT32_MAX))
-        return invalid_input("bad token ids", where, fmt::format("{} holds {}, the vocabulary has ids 0 to {}", sequence, id.dump().substr(0, 60), vocab - 1));
+      if (!id.is_number_integer() || id.get<std::int64_t>() < 0 || id.get<std::int64_t>() >= vocab ||
+          (id.is_number_unsigned() && id.get<std::uint64_t>() > INT32_MAX))
+        return invalid_input(
+            "bad token ids", where,
+            fmt::format("{} holds {}, the vocabulary has ids 0 to {}", sequence, id.dump().substr(0, 60), vocab - 1));
       ids.push_back(id.get<std::int32_t>());
     }
   }
   return sequences;
 }
 
-Result<CalibrationSet> load_calibration_set(const CalibrationOptions& options, const fs::path& model_directory, const ModelConfig& config) {
+Result<CalibrationSet> load_calibration_set(const CalibrationOptions& options, const fs::path& model_directory,
+                                            const ModelConfig& config) {
   CalibrationSet set;
   if (!options.ids.empty()) {
     set.sequences = TETRAD_TRY(read_id_sequences(options.ids, config.vocab));
@@ -132,12 +146,17 @@ Result<CalibrationSet> load_calibration_set(const CalibrationOptions& options, c
     set.warnings = std::move(more.warnings);
   }
   if (set.tokens == 0)
-    return invalid_input("no calibration tokens", options.conversations.empty() ? options.ids.string() : options.conversations[0].string(), "the data are empty");
+    return invalid_input("no calibration tokens",
+                         options.conversations.empty() ? options.ids.string() : options.conversations[0].string(),
+                         "the data are empty");
   for (const auto& ids : set.sequences)
     for (const TokenId id : ids)
       if (id < 0 || id >= config.vocab)
-        return invalid_input("tokenizer and model disagree", model_directory.string(), fmt::format("the tokenizer gives id {}, the model's vocabulary ends at {}", id, config.vocab - 1));
-  std::stable_sort(set.sequences.begin(), set.sequences.end(), [](const auto& a, const auto& b) { return a.size() > b.size(); });
+        return invalid_input(
+            "tokenizer and model disagree", model_directory.string(),
+            fmt::format("the tokenizer gives id {}, the model's vocabulary ends at {}", id, config.vocab - 1));
+  std::stable_sort(set.sequences.begin(), set.sequences.end(),
+                   [](const auto& a, const auto& b) { return a.size() > b.size(); });
   Fingerprint fingerprint;
   for (const auto& ids : set.sequences)
     fingerprint.add({reinterpret_cast<const char*>(ids.data()), ids.size() * sizeof(ids[0])});

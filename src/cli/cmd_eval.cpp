@@ -21,7 +21,9 @@ Status run_eval(EvalFlags& flags, const CommonFlags& common) {
   const Compute compute = TETRAD_TRY(common.compute());
   const auto result = TETRAD_TRY(evaluate(options, compute));
   for (const auto& candidate : result.candidates)
-    if (candidate.nonfinite > 0) log_warning(candidate.path + ": " + std::to_string(candidate.nonfinite) + " positions have non-finite logits and are left out");
+    if (candidate.nonfinite > 0)
+      log_warning(candidate.path + ": " + std::to_string(candidate.nonfinite) +
+                  " positions have non-finite logits and are left out");
   if (!flags.html.empty()) TETRAD_TRY(write_file_atomically(flags.html, to_html(result)));
   return write_result(flags.json, to_json(result), to_text(result));
 }
@@ -29,17 +31,29 @@ Status run_eval(EvalFlags& flags, const CommonFlags& common) {
 }  // namespace
 
 void register_eval(CLI::App& app, const CommonFlags& common, Action& action) {
-  auto* command = add_command(app, common, "eval", "KL divergence, perplexity and top-1 of candidates against a reference");
+  auto* command =
+      add_command(app, common, "eval", "KL divergence, perplexity and top-1 of candidates against a reference");
   auto flags = std::make_shared<EvalFlags>();
   EvalOptions& options = flags->options;
   command->add_option("reference", options.reference, "the original")->required();
   command->add_option("candidates", options.candidates, "one or more checkpoints to compare with it")->required();
-  command->add_option("--data", options.data.files, "conversations .jsonl, a document .txt or token ids .json; repeatable")->required();
-  command->add_option("--max-tokens", options.data.max_tokens, "use at most so many tokens (default: all)")->check(CLI::PositiveNumber);
-  command->add_option("--context", options.data.context, "tokens of a window (default 2048, at most the model's)")->check(CLI::Range(std::int64_t{2}, std::int64_t{1} << 30));
-  command->add_option("--stride", options.data.stride, "windows advance by it and count their last so many positions (default: the context)")->check(CLI::PositiveNumber);
-  command->add_option("--activations", flags->activations, "of the candidates: bf16 (default) or nvfp4, as Blackwell GPUs compute")->check(CLI::IsMember({"bf16", "nvfp4"}));
-  add_bytes_option(*command, "--memory-limit", options.memory_limit, "for hidden states and buffers (default: half of the memory)");
+  command
+      ->add_option("--data", options.data.files, "conversations .jsonl, a document .txt or token ids .json; repeatable")
+      ->required();
+  command->add_option("--max-tokens", options.data.max_tokens, "use at most so many tokens (default: all)")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--context", options.data.context, "tokens of a window (default 2048, at most the model's)")
+      ->check(CLI::Range(std::int64_t{2}, std::int64_t{1} << 30));
+  command
+      ->add_option("--stride", options.data.stride,
+                   "windows advance by it and count their last so many positions (default: the context)")
+      ->check(CLI::PositiveNumber);
+  command
+      ->add_option("--activations", flags->activations,
+                   "of the candidates: bf16 (default) or nvfp4, as Blackwell GPUs compute")
+      ->check(CLI::IsMember({"bf16", "nvfp4"}));
+  add_bytes_option(*command, "--memory-limit", options.memory_limit,
+                   "for hidden states and buffers (default: half of the memory)");
   command->add_option("--json", flags->json, "write the result as JSON (- is stdout)");
   command->add_option("--html", flags->html, "write a report page");
   command->callback([flags, &common, &action] { action = [flags, &common] { return run_eval(*flags, common); }; });

@@ -1,8 +1,7 @@
-#include <chrono>
-#include <optional>
-
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/interrupt.h"
 #include "chat/chat_template.h"
@@ -77,10 +76,13 @@ struct Generation {
   double prefill_seconds = 0, decode_seconds = 0;
 };
 
-double seconds_since(std::chrono::steady_clock::time_point start) { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); }
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
 
-Result<Generation> generate(const CausalModel& model, const Model& opened, const Tokenizer& tokenizer, const std::vector<std::int32_t>& prompt,
-                            const SamplingParams& params, const GenerateFlags& flags) {
+Result<Generation> generate(const CausalModel& model, const Model& opened, const Tokenizer& tokenizer,
+                            const std::vector<std::int32_t>& prompt, const SamplingParams& params,
+                            const GenerateFlags& flags) {
   Generation out;
   CausalModel::Context context;
   StreamDecoder decoder(tokenizer, false);
@@ -109,7 +111,8 @@ Result<Generation> generate(const CausalModel& model, const Model& opened, const
       out.finish_reason = "stop";
       break;
     }
-    if (context.length() >= opened.config.max_position || static_cast<std::int64_t>(out.ids.size()) == flags.max_tokens) break;
+    if (context.length() >= opened.config.max_position || static_cast<std::int64_t>(out.ids.size()) == flags.max_tokens)
+      break;
     TETRAD_TRY(model.forward(context, std::span(&id, 1), logits));
   }
   if (!filter.stopped) TETRAD_TRY(emit(decoder.finish(), true));
@@ -133,7 +136,9 @@ Status run_generate(const GenerateFlags& flags, const CommonFlags& common) {
   const auto prompt = tokenizer.encode(text, !flags.chat);
   if (prompt.empty()) return make_error(ErrorCode::kUsage, "empty prompt", "--prompt", "there is nothing to continue");
   if (static_cast<std::int64_t>(prompt.size()) >= opened.config.max_position)
-    return invalid_input("prompt too long", "--prompt", std::to_string(prompt.size()) + " tokens, the context holds " + std::to_string(opened.config.max_position));
+    return invalid_input(
+        "prompt too long", "--prompt",
+        std::to_string(prompt.size()) + " tokens, the context holds " + std::to_string(opened.config.max_position));
   ForwardOptions options;
   options.activations = flags.activations == "nvfp4" ? ActivationFormat::kNvfp4 : ActivationFormat::kBF16;
   const auto model = TETRAD_TRY(CausalModel::open(opened.checkpoint, opened.config, compute, options));
@@ -159,7 +164,8 @@ void register_generate(CLI::App& app, const CommonFlags& common, Action& action)
   command->add_option("model", flags->model, "model directory")->required();
   command->add_option("--prompt", flags->prompt, "the text to continue")->required();
   command->add_flag("--chat", flags->chat, "the prompt is a user's message: render it with the chat template");
-  command->add_option("--max-tokens", flags->max_tokens, "at most so many new tokens (default 256)")->check(CLI::PositiveNumber);
+  command->add_option("--max-tokens", flags->max_tokens, "at most so many new tokens (default 256)")
+      ->check(CLI::PositiveNumber);
   command->add_option("--temperature", flags->temperature, "0 is greedy (default: the model's)");
   command->add_option("--top-p", flags->top_p, "(default: the model's)");
   command->add_option("--top-k", flags->top_k, "(default: the model's)");
@@ -169,7 +175,8 @@ void register_generate(CLI::App& app, const CommonFlags& common, Action& action)
   command->add_option("--frequency-penalty", flags->frequency_penalty, "over the output (default 0)");
   command->add_option("--stop", flags->stop, "end before this text; repeatable");
   command->add_flag("--ignore-eos", flags->ignore_eos, "go on behind the end token");
-  command->add_option("--activations", flags->activations, "bf16 (default) or nvfp4")->check(CLI::IsMember({"bf16", "nvfp4"}));
+  command->add_option("--activations", flags->activations, "bf16 (default) or nvfp4")
+      ->check(CLI::IsMember({"bf16", "nvfp4"}));
   command->add_option("--json", flags->json, "write ids, text and times as JSON (- is stdout)");
   command->callback([flags, &common, &action] { action = [flags, &common] { return run_generate(*flags, common); }; });
 }

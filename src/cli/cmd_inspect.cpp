@@ -1,7 +1,6 @@
-#include <optional>
-
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "audit/inspect.h"
 #include "audit/verify.h"
@@ -46,7 +45,8 @@ void register_inspect(CLI::App& app, const CommonFlags& common, Action& action) 
 }
 
 void register_verify(CLI::App& app, const CommonFlags& common, Action& action) {
-  auto* command = add_command(app, common, "verify", "faults that a loader would stumble over; exit status 1 if there are any");
+  auto* command =
+      add_command(app, common, "verify", "faults that a loader would stumble over; exit status 1 if there are any");
   auto flags = std::make_shared<VerifyFlags>();
   command->add_option("model", flags->model, "model directory")->required();
   command->add_option("--against", flags->against, "the source: also compare values, tensor by tensor");

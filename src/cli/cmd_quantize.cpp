@@ -22,7 +22,8 @@ Status run_quantize(QuantizeFlags& flags, const CommonFlags& common) {
   options.input_scale_per_expert = flags.input_scale == "expert";
   options.calibration.seed = common.seed;
   if (!options.calibration.system_prompts.empty() && options.calibration.conversations.empty())
-    return make_error(ErrorCode::kUsage, "--system-prompts without --calibration", "", "there are no conversations to put them before");
+    return make_error(ErrorCode::kUsage, "--system-prompts without --calibration", "",
+                      "there are no conversations to put them before");
   const Compute compute = TETRAD_TRY(common.compute());
   std::string plan;
   const auto result = TETRAD_TRY(quantize(options, compute, {&plan, flags.dry_run}));
@@ -41,17 +42,28 @@ void register_quantize(CLI::App& app, const CommonFlags& common, Action& action)
   command->add_option("source", options.source, "FP8, BF16, F16 or F32 checkpoint (a directory)")->required();
   command->add_option("destination", options.destination, "NVFP4 checkpoint to write")->required();
   command->add_option("--recipe", options.recipe, "what becomes NVFP4 (default nvfp4-experts: the expert MLPs)");
-  command->add_option("--algorithm", flags->algorithm, "block scales: max, mse (default: least squared error of all 126 scales) or four-over-six");
+  command->add_option("--algorithm", flags->algorithm,
+                      "block scales: max, mse (default: least squared error of all 126 scales) or four-over-six");
   command->add_option("--calibration", options.calibration.conversations, "conversations, JSONL; repeatable");
   command->add_option("--calibration-ids", options.calibration.ids, "token ids instead: JSON [[ids...], ...]");
-  command->add_option("--calibration-tokens", options.calibration.max_tokens, "tokens taken from the conversations (default 65536, 0: all)")->check(CLI::NonNegativeNumber);
-  command->add_option("--calibration-max-length", options.calibration.max_length, "longest sequence (default 2048)")->check(CLI::PositiveNumber);
-  command->add_option("--system-prompts", options.calibration.system_prompts, "JSON list; each conversation gets a random one");
-  command->add_option("--calibration-precision", flags->precision, "arithmetic of the calibration run: f32 (default) or bf16 (as PyTorch rounds)")
+  command
+      ->add_option("--calibration-tokens", options.calibration.max_tokens,
+                   "tokens taken from the conversations (default 65536, 0: all)")
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--calibration-max-length", options.calibration.max_length, "longest sequence (default 2048)")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--system-prompts", options.calibration.system_prompts,
+                      "JSON list; each conversation gets a random one");
+  command
+      ->add_option("--calibration-precision", flags->precision,
+                   "arithmetic of the calibration run: f32 (default) or bf16 (as PyTorch rounds)")
       ->check(CLI::IsMember({"f32", "bf16"}));
-  command->add_option("--input-scale", flags->input_scale, "one a layer and projection (default layer, as Model Optimizer) or one an expert")
+  command
+      ->add_option("--input-scale", flags->input_scale,
+                   "one a layer and projection (default layer, as Model Optimizer) or one an expert")
       ->check(CLI::IsMember({"layer", "expert"}));
-  add_bytes_option(*command, "--memory-limit", options.memory_limit, "for buffers and hidden states (default: half of the memory)");
+  add_bytes_option(*command, "--memory-limit", options.memory_limit,
+                   "for buffers and hidden states (default: half of the memory)");
   add_bytes_option(*command, "--shard-size", options.shard_size, "largest output file (default 10GB)");
   command->add_flag("--resume", options.resume, "continue interrupted work");
   command->add_flag("--overwrite", options.overwrite, "replace the destination when the new checkpoint is whole");

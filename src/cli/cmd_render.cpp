@@ -1,6 +1,5 @@
-#include <filesystem>
-
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"

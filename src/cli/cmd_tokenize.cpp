@@ -1,6 +1,5 @@
-#include <charconv>
-
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
@@ -34,7 +33,9 @@ Result<std::vector<TokenId>> parse_ids(std::string_view text) {
     TokenId id = 0;
     const auto [next, status] = std::from_chars(p, end, id);
     if (status != std::errc() || id < 0)
-      return invalid_input("not a list of token ids", "--ids", "at \"" + std::string(p, std::min<std::size_t>(20, static_cast<std::size_t>(end - p))) + "\"");
+      return invalid_input(
+          "not a list of token ids", "--ids",
+          "at \"" + std::string(p, std::min<std::size_t>(20, static_cast<std::size_t>(end - p))) + "\"");
     ids.push_back(id);
     p = next;
   }
@@ -46,7 +47,8 @@ Status run_detokenize(const TokenizeFlags& flags) {
   const auto ids = TETRAD_TRY(parse_ids(flags.ids));
   for (const TokenId id : ids)
     if (static_cast<std::size_t>(id) >= tokenizer.vocabulary_size())
-      return invalid_input("unknown token id", std::to_string(id), "the largest is " + std::to_string(tokenizer.vocabulary_size() - 1));
+      return invalid_input("unknown token id", std::to_string(id),
+                           "the largest is " + std::to_string(tokenizer.vocabulary_size() - 1));
   return write_stdout(tokenizer.decode(ids, flags.special));
 }
 
@@ -57,7 +59,8 @@ void register_tokenize(CLI::App& app, const CommonFlags& common, Action& action)
   auto* encode = add_command(app, common, "tokenize", "text to token ids, a JSON array");
   encode->add_option("model", flags->model, "model directory")->required();
   auto* source = encode->add_option_group("text", "what to tokenize");
-  source->add_option_function<std::string>("--text", [flags](const std::string& text) { flags->text = text, flags->has_text = true; }, "the text itself");
+  source->add_option_function<std::string>(
+      "--text", [flags](const std::string& text) { flags->text = text, flags->has_text = true; }, "the text itself");
   source->add_option("--file", flags->file, "a file, taken byte for byte");
   source->require_option(1);
   encode->add_flag("--add-special-tokens", flags->special, "add what the tokenizer's post-processor adds");

@@ -1,11 +1,11 @@
 #include "cli/command.h"
 
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-
-#include <CLI/CLI.hpp>
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
@@ -16,14 +16,16 @@ namespace tetrad {
 Result<Compute> CommonFlags::compute() const {
   const char* backend = std::getenv("TETRAD_BACKEND");
   if (backend != nullptr && *backend != '\0' && std::string_view(backend) != "cpu")
-    return make_error(ErrorCode::kUsage, "unavailable backend", fmt::format("TETRAD_BACKEND={}", backend), "this build has cpu");
+    return make_error(ErrorCode::kUsage, "unavailable backend", fmt::format("TETRAD_BACKEND={}", backend),
+                      "this build has cpu");
   return Compute::create(threads);
 }
 
 CLI::App* add_command(CLI::App& app, const CommonFlags& common, const std::string& name, const std::string& about) {
   auto* command = app.add_subcommand(name, about);
   auto& flags = const_cast<CommonFlags&>(common);  // main owns them; the parser fills them before any action reads them
-  command->add_option("--threads", flags.threads, "worker threads (default: physical cores)")->check(CLI::Range(1, 4096));
+  command->add_option("--threads", flags.threads, "worker threads (default: physical cores)")
+      ->check(CLI::Range(1, 4096));
   command->add_option("--seed", flags.seed, "seed of everything random (default 0)");
   command->add_flag("--quiet", flags.quiet, "no progress and no notes on stderr");
   return command;

@@ -1,4 +1,5 @@
-// What the subcommands share: the flags every one has, how results are written, and the way a command is registered. Used by main.cpp and cmd_*.cpp.
+// What the subcommands share: the flags every one has, how results are written, and the way a command is registered.
+// Used by main.cpp and cmd_*.cpp.
 #pragma once
 
 #include <cstdint>
@@ -44,9 +45,10 @@ CLI::App* add_command(CLI::App& app, const CommonFlags& common, const std::strin
 // A flag whose value is a size ("1GiB"); the error of parse_bytes becomes CLI11's.
 void add_bytes_option(CLI::App& command, const std::string& name, std::uint64_t& value, const std::string& about);
 
-Status write_stdout(std::string_view text);                          // an error when the reader is gone or the disk is full
-Status write_json(const std::string& path, const Json& json);        // "-": stdout
-Status write_result(const std::string& json_path, const Json& json, const std::string& text);  // text to stdout, unless JSON goes there
+Status write_stdout(std::string_view text);                    // an error when the reader is gone or the disk is full
+Status write_json(const std::string& path, const Json& json);  // "-": stdout
+Status write_result(const std::string& json_path, const Json& json,
+                    const std::string& text);  // text to stdout, unless JSON goes there
 
 struct Model {
   Checkpoint checkpoint;

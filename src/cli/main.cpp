@@ -1,10 +1,10 @@
 // tetrad: one binary, one subcommand a verb.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
 #include <new>
-
-#include <CLI/CLI.hpp>
-#include <fmt/format.h>
 
 #include "base/interrupt.h"
 #include "base/log.h"
@@ -14,7 +14,8 @@ namespace tetrad {
 namespace {
 
 std::string version_text() {
-  return fmt::format("tetrad {} ({})\nbackends: cpu\nSIMD targets here: {}\n", TETRAD_VERSION, TETRAD_REVISION, fmt::join(available_simd_targets(), ", "));
+  return fmt::format("tetrad {} ({})\nbackends: cpu\nSIMD targets here: {}\n", TETRAD_VERSION, TETRAD_REVISION,
+                     fmt::join(available_simd_targets(), ", "));
 }
 
 int exit_status(ErrorCode code) { return code == ErrorCode::kUsage ? 2 : code == ErrorCode::kInterrupted ? 130 : 1; }
@@ -44,7 +45,8 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
     const auto parsed = app.get_subcommands();
-    print_error({ErrorCode::kUsage, printable(error.what()), fmt::format("tetrad {}--help shows the flags", parsed.empty() ? "" : parsed[0]->get_name() + " ")});
+    print_error({ErrorCode::kUsage, printable(error.what()),
+                 fmt::format("tetrad {}--help shows the flags", parsed.empty() ? "" : parsed[0]->get_name() + " ")});
     return 2;
   }
   set_quiet(common.quiet);
@@ -62,7 +64,8 @@ int main(int argc, char** argv) {
   try {
     return tetrad::run(argc, argv);
   } catch (const std::bad_alloc&) {
-    std::fputs("tetrad: error: out of memory\nhint: lower --memory-limit, --calibration-tokens or --max-tokens\n", stderr);
+    std::fputs("tetrad: error: out of memory\nhint: lower --memory-limit, --calibration-tokens or --max-tokens\n",
+               stderr);
   } catch (const std::exception& error) {
     std::fputs(("tetrad: error: unexpected failure: " + tetrad::printable(error.what()) + "\n").c_str(), stderr);
   }

@@ -1,10 +1,9 @@
 #include "conversion/journal.h"
 
-#include <cerrno>
-
+#include <fmt/format.h>
 #include <sys/stat.h>
 
-#include <fmt/format.h>
+#include <cerrno>
 #include <nlohmann/json.hpp>
 
 namespace tetrad {
@@ -24,7 +23,7 @@ Result<JournalEntry> entry_from_json(const Json& json, const std::string& where)
 }
 
 Result<std::string> whole_text(const File& file) {
-  struct stat info {};
+  struct stat info{};
   if (::fstat(file.descriptor(), &info) != 0) return io_error("cannot examine file", file.path().string(), errno);
   std::string text(static_cast<std::size_t>(info.st_size), '\0');
   TETRAD_TRY(file.read_at(0, std::as_writable_bytes(std::span(text))));
@@ -45,9 +44,12 @@ Result<Journal> Journal::open(const std::filesystem::path& path, const std::stri
       const Json json = TETRAD_TRY(parse_json(std::string_view(text).substr(begin, end - begin), where));
       if (!first) {
         journal.entries_.push_back(TETRAD_TRY(entry_from_json(json, where)));
-      } else if (!json.is_object() || json.value("tetrad_journal", 0) != kVersion || json.value("fingerprint", "") != fingerprint) {
-        return invalid_input("cannot resume", where, "the unfinished work was begun with another source, other options or other calibration data",
-                             "run with the same arguments, or without --resume and with --overwrite to begin anew");
+      } else if (!json.is_object() || json.value("tetrad_journal", 0) != kVersion ||
+                 json.value("fingerprint", "") != fingerprint) {
+        return invalid_input(
+            "cannot resume", where,
+            "the unfinished work was begun with another source, other options or other calibration data",
+            "run with the same arguments, or without --resume and with --overwrite to begin anew");
       }
       first = false;
       journal.end_ = end + 1;
@@ -70,7 +72,8 @@ Status Journal::append(const JournalEntry& entry) {
   json["unit"] = entry.unit;
   json["layer"] = layer_to_json(entry.layer);
   json["state_file"] = entry.state_file;
-  // What a crash left behind end_ is a part of a line; the new line overwrites it, and a longer remnant is cut off first.
+  // What a crash left behind end_ is a part of a line; the new line overwrites it, and a longer remnant is cut off
+  // first.
   TETRAD_TRY(file_.resize(end_));
   const std::string line = json.dump() + "\n";
   TETRAD_TRY(file_.write_at(end_, std::as_bytes(std::span(line))));

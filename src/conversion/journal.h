@@ -1,6 +1,6 @@
-// The journal of an unfinished quantization: one JSON line for each finished unit of work, appended after the unit's bytes are on disk. A line cut off by
-// a crash is ignored. The first line binds the journal to the plan's fingerprint. The workplace's lock keeps other
-// processes away.
+// The journal of an unfinished quantization: one JSON line for each finished unit of work, appended after the unit's
+// bytes are on disk. A line cut off by a crash is ignored. The first line binds the journal to the plan's fingerprint.
+// The workplace's lock keeps other processes away.
 #pragma once
 
 #include <filesystem>
@@ -15,8 +15,8 @@ namespace tetrad {
 
 struct JournalEntry {
   std::size_t unit = 0;
-  LayerResult layer;        // layer = -1 for what lies outside the layers
-  std::string state_file;   // hidden states after this layer, "" without calibration
+  LayerResult layer;       // layer = -1 for what lies outside the layers
+  std::string state_file;  // hidden states after this layer, "" without calibration
 };
 
 class Journal {

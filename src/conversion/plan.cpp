@@ -1,9 +1,9 @@
 #include "conversion/plan.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
-
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "arch/tensor_table.h"
@@ -14,7 +14,8 @@
 namespace tetrad {
 namespace {
 
-// Router weights and the selection bias decide which experts run; engines keep them in F32, so their type is not touched.
+// Router weights and the selection bias decide which experts run; engines keep them in F32, so their type is not
+// touched.
 bool keeps_type(const TensorIdentity& id, const std::string& name) {
   return id.role == Role::kRouter || id.role == Role::kRouterBias || name.ends_with("e_score_correction_bias");
 }
@@ -37,7 +38,8 @@ class Planner {
     if (config_.stored == StoredFormat::kNvfp4ModelOpt || config_.stored == StoredFormat::kNvfp4CompressedTensors)
       return invalid_input("nothing to quantize", source_.directory().string(), "its experts are NVFP4 already");
     if (config_.experts == 0)
-      return make_error(ErrorCode::kUnsupported, "nothing to quantize", source_.directory().string(), "the model has no experts");
+      return make_error(ErrorCode::kUnsupported, "nothing to quantize", source_.directory().string(),
+                        "the model has no experts");
     plan_.units.resize(static_cast<std::size_t>(config_.layers + config_.mtp_layers) + 1);
     for (std::size_t i = 0; i < plan_.units.size(); ++i) plan_.units[i].layer = static_cast<std::int64_t>(i) - 1;
     for (const auto& entry : source_.entries()) {
@@ -50,7 +52,8 @@ class Planner {
     std::erase_if(plan_.units, [](const WorkUnit& unit) { return unit.dense.empty() && unit.experts.empty(); });
     plan_.carried_files = TETRAD_TRY(list_carried_files(source_.directory()));
     if (options_.calibration.empty())
-      plan_.warnings.push_back("no calibration data: every input_scale is 1.0 (W4A16 engines ignore it; W4A4 engines use it)");
+      plan_.warnings.push_back(
+          "no calibration data: every input_scale is 1.0 (W4A16 engines ignore it; W4A4 engines use it)");
     return std::move(plan_);
   }
 
@@ -64,7 +67,8 @@ class Planner {
   Status add_entry(const Checkpoint::Entry& entry) {
     const TensorIdentity id = identify_tensor(config_, entry.name);
     if (id.role == Role::kExpert || is_fp8_scale(source_, entry.name)) return {};
-    const auto unit = static_cast<std::size_t>(std::clamp<std::int64_t>(id.layer, -1, config_.layers + config_.mtp_layers - 1) + 1);
+    const auto unit =
+        static_cast<std::size_t>(std::clamp<std::int64_t>(id.layer, -1, config_.layers + config_.mtp_layers - 1) + 1);
     DenseTensor dense{entry.name, DenseAction::kCopy, 0};
     const DType from = entry.view.dtype;
     const bool floating = from == DType::kF32 || from == DType::kF16;
@@ -78,7 +82,8 @@ class Planner {
       dense.action = DenseAction::kToBF16;
       ++rounded_;
     }
-    dense.output = add_output(unit, entry.name, dense.action == DenseAction::kCopy ? from : DType::kBF16, entry.view.shape);
+    dense.output =
+        add_output(unit, entry.name, dense.action == DenseAction::kCopy ? from : DType::kBF16, entry.view.shape);
     plan_.units[unit].dense.push_back(dense);
     return {};
   }
@@ -93,7 +98,8 @@ class Planner {
         auto& output = job.projections[static_cast<std::size_t>(projection)];
         output.source = TETRAD_TRY(source_.weight(module, rows, cols));
         if (cols % 16 != 0)
-          return make_error(ErrorCode::kUnsupported, "cannot quantize to NVFP4", module, fmt::format("{} columns are not a multiple of 16", cols));
+          return make_error(ErrorCode::kUnsupported, "cannot quantize to NVFP4", module,
+                            fmt::format("{} columns are not a multiple of 16", cols));
         output.weight = add_output(unit, module + ".weight", DType::kU8, {rows, cols / 2});
         output.weight_scale = add_output(unit, module + ".weight_scale", DType::kF8E4M3, {rows, cols / 16});
         output.weight_scale_2 = add_output(unit, module + ".weight_scale_2", DType::kF32, {});
@@ -110,7 +116,8 @@ class Planner {
   Status lay_out() {
     std::vector<std::size_t> order(outputs_.size());
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return output_units_[a] < output_units_[b]; });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return output_units_[a] < output_units_[b]; });
     std::vector<std::size_t> position(order.size());
     std::vector<TensorSpec> sorted;
     for (std::size_t i = 0; i < order.size(); ++i) {
@@ -121,11 +128,14 @@ class Planner {
       for (auto& dense : unit.dense) dense.output = position[dense.output];
       for (auto& job : unit.experts)
         for (auto& p : job.projections)
-          for (std::size_t* index : {&p.weight, &p.weight_scale, &p.weight_scale_2, &p.input_scale}) *index = position[*index];
+          for (std::size_t* index : {&p.weight, &p.weight_scale, &p.weight_scale_2, &p.input_scale})
+            *index = position[*index];
     }
     plan_.layout = TETRAD_TRY(ShardLayout::plan(std::move(sorted), options_.shard_size));
     plan_.bytes_out = plan_.layout.total_bytes();
-    if (rounded_ > 0) plan_.warnings.push_back(fmt::format("{} F32 or F16 tensors outside of the experts are rounded to BF16", rounded_));
+    if (rounded_ > 0)
+      plan_.warnings.push_back(
+          fmt::format("{} F32 or F16 tensors outside of the experts are rounded to BF16", rounded_));
     plan_.fingerprint = fingerprint();
     return {};
   }
@@ -133,9 +143,11 @@ class Planner {
   std::string fingerprint() const {
     Fingerprint print;
     print.add(source_.config().dump());
-    for (const auto& entry : source_.entries()) print.add(fmt::format("{} {} {}", entry.name, dtype_name(entry.view.dtype), shape_text(entry.view.shape)));
-    print.add(fmt::format("{} {} {} {} {}", options_.recipe, algorithm_name(options_.algorithm), static_cast<int>(options_.calibration_precision),
-                          options_.input_scale_per_expert, options_.shard_size));
+    for (const auto& entry : source_.entries())
+      print.add(fmt::format("{} {} {}", entry.name, dtype_name(entry.view.dtype), shape_text(entry.view.shape)));
+    print.add(fmt::format("{} {} {} {} {}", options_.recipe, algorithm_name(options_.algorithm),
+                          static_cast<int>(options_.calibration_precision), options_.input_scale_per_expert,
+                          options_.shard_size));
     return print.hex();
   }
 
@@ -157,22 +169,30 @@ Result<QuantizePlan> make_plan(const Checkpoint& source, const ModelConfig& conf
   return Planner(source, config, options).run();
 }
 
-std::string describe_plan(const QuantizePlan& plan, const ModelConfig& config, const QuantizeOptions& options, std::int64_t calibration_tokens,
-                          std::size_t threads) {
+std::string describe_plan(const QuantizePlan& plan, const ModelConfig& config, const QuantizeOptions& options,
+                          std::int64_t calibration_tokens, std::size_t threads) {
   std::string text;
-  const auto line = [&](const char* name, const std::string& value) { text += fmt::format("  {:<14} {}\n", name, value); };
+  const auto line = [&](const char* name, const std::string& value) {
+    text += fmt::format("  {:<14} {}\n", name, value);
+  };
   text += fmt::format("plan: {} -> {}\n", options.source.string(), options.destination.string());
-  line("model", fmt::format("{}: {} layers, {} experts, top-{}, hidden {}", config.model_type, config.layers, config.experts, config.experts_per_token, config.hidden));
-  line("quantize", fmt::format("{} expert matrices ({} weights) to NVFP4, algorithm {}", plan.quantized_modules.size(), format_count(plan.quantized_weights),
-                               algorithm_name(options.algorithm)));
-  line("tensors", fmt::format("{} out, {} shard{}", plan.layout.tensors().size(), plan.layout.shards(), plan.layout.shards() == 1 ? "" : "s"));
+  line("model", fmt::format("{}: {} layers, {} experts, top-{}, hidden {}", config.model_type, config.layers,
+                            config.experts, config.experts_per_token, config.hidden));
+  line("quantize", fmt::format("{} expert matrices ({} weights) to NVFP4, algorithm {}", plan.quantized_modules.size(),
+                               format_count(plan.quantized_weights), algorithm_name(options.algorithm)));
+  line("tensors", fmt::format("{} out, {} shard{}", plan.layout.tensors().size(), plan.layout.shards(),
+                              plan.layout.shards() == 1 ? "" : "s"));
   line("bytes", fmt::format("{} in, {} out", format_bytes(plan.bytes_in), format_bytes(plan.bytes_out)));
   const std::uint64_t limit = options.memory_limit;
-  double seconds = static_cast<double>(plan.quantized_weights) / weights_per_second(options.algorithm) / static_cast<double>(threads);
+  double seconds = static_cast<double>(plan.quantized_weights) / weights_per_second(options.algorithm) /
+                   static_cast<double>(threads);
   if (calibration_tokens > 0) {
-    const std::uint64_t stores = 2 * static_cast<std::uint64_t>(calibration_tokens) * static_cast<std::uint64_t>(config.hidden) * 4;
-    line("calibration", fmt::format("{} tokens; hidden states {}{}", calibration_tokens, format_bytes(stores), stores > limit / 2 ? ", in a temporary file" : ", in memory"));
-    const double active = 3.0 * static_cast<double>(config.experts_per_token * config.expert_width * config.hidden) * static_cast<double>(config.layers);
+    const std::uint64_t stores =
+        2 * static_cast<std::uint64_t>(calibration_tokens) * static_cast<std::uint64_t>(config.hidden) * 4;
+    line("calibration", fmt::format("{} tokens; hidden states {}{}", calibration_tokens, format_bytes(stores),
+                                    stores > limit / 2 ? ", in a temporary file" : ", in memory"));
+    const double active = 3.0 * static_cast<double>(config.experts_per_token * config.expert_width * config.hidden) *
+                          static_cast<double>(config.layers);
     seconds += 2 * active * static_cast<double>(calibration_tokens) / (40e9 * static_cast<double>(threads));
   } else {
     line("calibration", "none");

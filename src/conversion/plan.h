@@ -1,6 +1,6 @@
-// The whole of a quantization before it begins: which source tensor becomes which output tensors, in which shard and at which offset, in which order of
-// work. Made from headers alone, so `--dry-run` and every check of names and shapes cost no weight I/O. A pure function of source and options: a
-// resumed run makes the same plan.
+// The whole of a quantization before it begins: which source tensor becomes which output tensors, in which shard and at
+// which offset, in which order of work. Made from headers alone, so `--dry-run` and every check of names and shapes
+// cost no weight I/O. A pure function of source and options: a resumed run makes the same plan.
 #pragma once
 
 #include <array>
@@ -47,16 +47,16 @@ struct QuantizePlan {
   std::vector<std::string> quantized_modules;  // in the order of work
   std::vector<std::string> carried_files;      // file names copied from the source: tokenizer, template, licence, ...
   std::vector<std::string> warnings;
-  std::uint64_t bytes_in = 0, bytes_out = 0;   // of tensors
-  std::uint64_t quantized_weights = 0;         // elements
-  std::string fingerprint;                     // of the source's headers and the options that decide the output bytes
+  std::uint64_t bytes_in = 0, bytes_out = 0;  // of tensors
+  std::uint64_t quantized_weights = 0;        // elements
+  std::string fingerprint;                    // of the source's headers and the options that decide the output bytes
 };
 
 // Errors: a family without experts, a missing or misshapen expert matrix, a source that is NVFP4 already.
 Result<QuantizePlan> make_plan(const Checkpoint& source, const ModelConfig& config, const QuantizeOptions& options);
 
 // The plan as text for people: tensors, bytes in and out, memory, time.
-std::string describe_plan(const QuantizePlan& plan, const ModelConfig& config, const QuantizeOptions& options, std::int64_t calibration_tokens,
-                          std::size_t threads);
+std::string describe_plan(const QuantizePlan& plan, const ModelConfig& config, const QuantizeOptions& options,
+                          std::int64_t calibration_tokens, std::size_t threads);
 
 }  // namespace tetrad

@@ -1,12 +1,12 @@
 #include "conversion/quantize.h"
 
-#include <chrono>
-#include <cstring>
-#include <future>
-#include <optional>
-
 #include <fmt/format.h>
+
+#include <chrono>
+#include <future>
 #include <nlohmann/json.hpp>
+#include <numeric>
+#include <optional>
 
 #include "base/fingerprint.h"
 #include "base/interrupt.h"
@@ -23,7 +23,8 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kRecordName = "tetrad_quantization.json";
-constexpr std::uint64_t kOutputBufferBytes = 128 << 20;  // what is kept of the memory limit for output buffers and mapped pages in use
+constexpr std::uint64_t kOutputBufferBytes =
+    128 << 20;  // what is kept of the memory limit for output buffers and mapped pages in use
 
 // Everything one run needs, in the order in which it comes to be.
 class Run {
@@ -61,7 +62,8 @@ class Run {
 Status Run::prepare() {
   source_ = TETRAD_TRY(Checkpoint::open(options_.source));
   config_ = TETRAD_TRY(ModelConfig::parse(source_->config(), (options_.source / "config.json").string()));
-  if (options_.recipe != "nvfp4-experts") return make_error(ErrorCode::kUsage, "unknown recipe", options_.recipe, "there is nvfp4-experts");
+  if (options_.recipe != "nvfp4-experts")
+    return make_error(ErrorCode::kUsage, "unknown recipe", options_.recipe, "there is nvfp4-experts");
   if (options_.memory_limit == 0) options_.memory_limit = total_memory_bytes() / 2;
   plan_ = TETRAD_TRY(make_plan(*source_, config_, options_));
   if (!options_.calibration.empty()) {
@@ -105,8 +107,11 @@ Status Run::begin_stream() {
   ForwardOptions forward;
   forward.precision = options_.calibration_precision;
   forward.drop_nonfinite = true;
-  const std::uint64_t limit = options_.memory_limit > 2 * kOutputBufferBytes ? options_.memory_limit - kOutputBufferBytes : options_.memory_limit / 2;
-  stream_ = TETRAD_TRY(LayerStream::create(*source_, config_, compute_, forward, calibration_.sequences, {limit, workplace_->directory()}));
+  const std::uint64_t limit = options_.memory_limit > 2 * kOutputBufferBytes
+                                  ? options_.memory_limit - kOutputBufferBytes
+                                  : options_.memory_limit / 2;
+  stream_ = TETRAD_TRY(LayerStream::create(*source_, config_, compute_, forward, calibration_.sequences,
+                                           {limit, workplace_->directory()}));
   if (!journal_->entries().empty() && !journal_->entries().back().state_file.empty())
     TETRAD_TRY(stream_->restore(workplace_->directory() / journal_->entries().back().state_file));
   return {};
@@ -121,16 +126,29 @@ Result<LayerResult> Run::run_unit(const WorkUnit& unit) {
   UnitWriter unit_writer(*source_, options_, compute_, *writer_);
   LayerResult layer{unit.layer, {}};
   std::vector<ExpertActivity> activity;
-  if (stream_ && unit.layer >= 0 && unit.layer < config_.layers) activity = TETRAD_TRY(stream_->run_layer()).experts;
+  const auto quantize_experts = [&](std::span<const std::int64_t> experts) {
+    return unit_writer.write_experts(unit, experts, layer.experts);
+  };
+  if (stream_ && unit.layer >= 0 && unit.layer < config_.layers) {
+    activity = TETRAD_TRY(stream_->run_layer(unit.experts.empty() ? ExpertVisitor() : ExpertVisitor(quantize_experts)))
+                   .experts;
+    for (std::size_t i = 0; i < layer.experts.size(); ++i) layer.experts[i].activity = activity[i];
+  } else {
+    std::vector<std::int64_t> all(unit.experts.size());
+    std::iota(all.begin(), all.end(), 0);
+    TETRAD_TRY(quantize_experts(all));
+  }
   TETRAD_TRY(unit_writer.write_dense(unit));
-  if (!unit.experts.empty()) layer.experts = TETRAD_TRY(unit_writer.write_experts(unit, activity));
+  TETRAD_TRY(unit_writer.write_input_scales(unit, activity));
   return layer;
 }
 
 Status Run::run_units() {
   std::size_t done = 0;
   for (const auto& entry : journal_->entries()) {
-    if (entry.unit != done || done >= plan_.units.size()) return invalid_input("damaged journal", workplace_->directory().string(), "its entries are out of order", "begin anew without --resume, with --overwrite");
+    if (entry.unit != done || done >= plan_.units.size())
+      return invalid_input("damaged journal", workplace_->directory().string(), "its entries are out of order",
+                           "begin anew without --resume, with --overwrite");
     if (entry.layer.layer >= 0 && !entry.layer.experts.empty()) result_.layers.push_back(entry.layer);
     ++done;
   }
@@ -139,7 +157,8 @@ Status Run::run_units() {
   for (std::size_t i = done; i < plan_.units.size(); ++i) {
     TETRAD_TRY(check_interrupt());
     const WorkUnit& unit = plan_.units[i];
-    progress.advance(i, unit.layer < 0 ? "embedding and head" : fmt::format("layer {} of {}", unit.layer, config_.layers));
+    progress.advance(i,
+                     unit.layer < 0 ? "embedding and head" : fmt::format("layer {} of {}", unit.layer, config_.layers));
     JournalEntry entry{i, TETRAD_TRY(run_unit(unit)), ""};
     TETRAD_TRY(settle_pending());
     if (stream_ && unit.layer < config_.layers) {
@@ -164,7 +183,9 @@ Json Run::record() const {
   json["fingerprint"] = fingerprint_;
   json["recipe"] = result_.recipe;
   json["algorithm"] = result_.algorithm;
-  json["calibration"] = {{"tokens", result_.calibration_tokens}, {"sequences", result_.calibration_sequences}, {"nonfinite_rows", result_.nonfinite_rows()}};
+  json["calibration"] = {{"tokens", result_.calibration_tokens},
+                         {"sequences", result_.calibration_sequences},
+                         {"nonfinite_rows", result_.nonfinite_rows()}};
   json["layers"] = Json::array();
   for (const auto& layer : result_.layers) json["layers"].push_back(layer_to_json(layer));
   return json;
@@ -181,7 +202,8 @@ Status Run::write_configs() {
 
 Result<QuantizeResult> Run::run(const QuantizeHooks& hooks) {
   TETRAD_TRY(prepare());
-  if (hooks.plan_text != nullptr) *hooks.plan_text = describe_plan(plan_, config_, options_, calibration_.tokens, compute_.pool().size());
+  if (hooks.plan_text != nullptr)
+    *hooks.plan_text = describe_plan(plan_, config_, options_, calibration_.tokens, compute_.pool().size());
   const auto finish = [&]() -> QuantizeResult {
     collect_warnings(result_);
     result_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
@@ -198,7 +220,8 @@ Result<QuantizeResult> Run::run(const QuantizeHooks& hooks) {
   Status status = run_units();
   if (pending_.valid()) pending_.wait();
   if (!status) {
-    if (status.error().hint.empty()) status.error().hint = "the finished layers are kept: the same command with --resume continues behind them";
+    if (status.error().hint.empty())
+      status.error().hint = "the finished layers are kept: the same command with --resume continues behind them";
     return Unexpected(status.error());
   }
   TETRAD_TRY(write_configs());

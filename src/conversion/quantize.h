@@ -1,8 +1,9 @@
 // From a source checkpoint to an NVFP4 one, layer by layer. Used by `tetrad quantize`.
 //
-// Everything is written below `DST.partial/` (the checkpoint in `checkpoint/`, the journal and the hidden states beside it) and renamed to DST when whole;
-// after any interruption `resume` continues behind the last finished layer and ends with the same bytes. Memory: LayerStream's, plus a few experts' output
-// buffers a thread; it does not grow with the number of layers.
+// Everything is written below `DST.partial/` (the checkpoint in `checkpoint/`, the journal and the hidden states beside
+// it) and renamed to DST when whole; after any interruption `resume` continues behind the last finished layer and ends
+// with the same bytes. Memory: LayerStream's, plus a few experts' output buffers a thread; it does not grow with the
+// number of layers.
 #pragma once
 
 #include "conversion/options.h"

@@ -1,4 +1,5 @@
-// What a quantization did, for `--json`, `--html`, the summary on the terminal, and the record kept in the checkpoint itself.
+// What a quantization did, for `--json`, `--html`, the summary on the terminal, and the record kept in the checkpoint
+// itself.
 #pragma once
 
 #include <array>
@@ -24,7 +25,8 @@ struct LayerResult {
 
 struct QuantizeResult {
   std::string source, destination, recipe, algorithm;
-  std::uint64_t tensors = 0, quantized_tensors = 0, quantized_weights = 0, bytes_in = 0, bytes_out = 0, peak_rss_bytes = 0;
+  std::uint64_t tensors = 0, quantized_tensors = 0, quantized_weights = 0, bytes_in = 0, bytes_out = 0,
+                peak_rss_bytes = 0;
   double seconds = 0;
   std::int64_t calibration_tokens = 0, calibration_sequences = 0;
   std::vector<LayerResult> layers;
@@ -34,7 +36,7 @@ struct QuantizeResult {
   std::int64_t nonfinite_rows() const;
 };
 
-Json to_json(const QuantizeResult& result);       // as the command line's contract has it
+Json to_json(const QuantizeResult& result);  // as the command line's contract has it
 std::string to_text(const QuantizeResult& result);
 std::string to_html(const QuantizeResult& result);
 

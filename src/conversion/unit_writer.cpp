@@ -6,15 +6,17 @@
 #include <mutex>
 #include <optional>
 
+#include "base/interrupt.h"
 #include "kernels/kernel_table.h"
 #include "numeric/bf16.h"
 
 namespace tetrad {
 namespace {
 
-constexpr std::size_t kCopyBytes = 8 << 20;      // a piece of a copied tensor: long enough for the disk, short enough for memory
-constexpr float kInputScaleDivisor = 2688.0F;    // 6 * 448: ModelOpt's input_scale = amax / 2688
-constexpr float kNoAmax = 6.0F;                  // what ModelOpt takes for a zero or missing amax (the format's largest value)
+constexpr std::size_t kCopyBytes =
+    8 << 20;  // a piece of a copied tensor: long enough for the disk, short enough for memory
+constexpr float kInputScaleDivisor = 2688.0F;  // 6 * 448: ModelOpt's input_scale = amax / 2688
+constexpr float kNoAmax = 6.0F;  // what ModelOpt takes for a zero or missing amax (the format's largest value)
 
 std::span<const std::byte> bytes_of(const float& value) { return std::as_bytes(std::span(&value, 1)); }
 
@@ -22,13 +24,15 @@ float input_scale(float amax) { return (amax > 0 && std::isfinite(amax) ? amax :
 
 }  // namespace
 
-// A thread's output buffers: gate and up are quantized with one tensor scale, so that both are looked at before either is written.
+// A thread's output buffers: gate and up are quantized with one tensor scale, so that both are looked at before either
+// is written.
 struct UnitWriter::Scratch {
   std::vector<std::uint8_t> codes, scales;
 };
 
 Status UnitWriter::write_dense(const WorkUnit& unit) {
-  for (const DenseTensor& dense : unit.dense) TETRAD_TRY(dense.action == DenseAction::kCopy ? write_copy(dense) : write_rounded(dense));
+  for (const DenseTensor& dense : unit.dense)
+    TETRAD_TRY(dense.action == DenseAction::kCopy ? write_copy(dense) : write_rounded(dense));
   return {};
 }
 
@@ -65,50 +69,64 @@ Status UnitWriter::write_rounded(const DenseTensor& dense) {
     const auto count = static_cast<std::size_t>(rows);
     for (std::size_t r = 0; r < count; ++r)
       for (std::size_t c = 0; c < cols; ++c) rounded[r * cols + c] = bf16_from_float(values[r * stride + c]);
-    TETRAD_TRY(writer_.write(dense.output, static_cast<std::uint64_t>(row) * cols * 2, std::as_bytes(std::span(rounded).first(count * cols))));
+    TETRAD_TRY(writer_.write(dense.output, static_cast<std::uint64_t>(row) * cols * 2,
+                             std::as_bytes(std::span(rounded).first(count * cols))));
   }
   source_.release(weight);
   return {};
 }
 
-Result<ExpertResult> UnitWriter::write_expert(const ExpertJob& job, Scratch& scratch) {
+// `whole_pool`: all threads work on this expert; otherwise the calling thread alone.
+Result<ExpertResult> UnitWriter::write_expert(const ExpertJob& job, bool whole_pool, Scratch& scratch) {
   ExpertResult result;
   result.expert = job.expert;
-  const auto range = [&](std::size_t p) { return weight_range_serial(compute_, job.projections[p].source); };
-  const float gate_up = std::max(range(0).amax, range(1).amax);
+  const auto amax = [&](std::size_t p) {
+    const WeightView& source = job.projections[p].source;
+    return (whole_pool ? weight_range(compute_, source) : weight_range_serial(compute_, source)).amax;
+  };
+  const float gate_up = std::max(amax(0), amax(1));
   for (std::size_t p = 0; p < 3; ++p) {
     const auto& out = job.projections[p];
-    const float amax = p < 2 ? gate_up : range(2).amax;
     scratch.codes.resize(static_cast<std::size_t>(out.source.rows * out.source.cols / 2));
     scratch.scales.resize(static_cast<std::size_t>(out.source.rows * out.source.cols / 16));
     float tensor_scale = 0;
-    result.error[p] = quantize_matrix_serial(compute_, out.source, options_.algorithm, amax, scratch.codes, scratch.scales, tensor_scale);
+    result.error[p] = (whole_pool ? quantize_matrix : quantize_matrix_serial)(compute_, out.source, options_.algorithm,
+                                                                              p < 2 ? gate_up : amax(2), scratch.codes,
+                                                                              scratch.scales, tensor_scale);
     TETRAD_TRY(writer_.write(out.weight, 0, std::as_bytes(std::span(scratch.codes))));
     TETRAD_TRY(writer_.write(out.weight_scale, 0, std::as_bytes(std::span(scratch.scales))));
     TETRAD_TRY(writer_.write(out.weight_scale_2, 0, bytes_of(tensor_scale)));
+    source_.release(out.source);
   }
-  for (const auto& out : job.projections) source_.release(out.source);
   return result;
 }
 
-Result<std::vector<ExpertResult>> UnitWriter::write_experts(const WorkUnit& unit, const std::vector<ExpertActivity>& activity) {
-  std::vector<ExpertResult> results(unit.experts.size());
-  std::vector<Scratch> scratch(compute_.pool().size());
+Status UnitWriter::write_experts(const WorkUnit& unit, std::span<const std::int64_t> experts,
+                                 std::vector<ExpertResult>& results) {
+  results.resize(unit.experts.size());
+  ThreadPool& pool = compute_.pool();
+  std::vector<Scratch> scratch(pool.size());
   std::mutex mutex;
   std::optional<Error> failure;
-  compute_.pool().run(unit.experts.size(), [&](std::size_t i, std::size_t worker) {
-    auto result = write_expert(unit.experts[i], scratch[worker]);
+  const bool whole_pool = experts.size() < pool.size();  // too few to give each thread one
+  const auto one = [&](std::size_t i, std::size_t worker) {
+    const auto index = static_cast<std::size_t>(experts[i]);
+    auto result = interrupted() ? Result<ExpertResult>(Unexpected(check_interrupt().error()))
+                                : write_expert(unit.experts[index], whole_pool, scratch[worker]);
     if (result) {
-      results[i] = std::move(*result);
-    } else {
-      const std::lock_guard lock(mutex);
-      if (!failure) failure = result.error();
+      results[index] = std::move(*result);
+      return;
     }
-  });
+    const std::lock_guard lock(mutex);
+    if (!failure) failure = result.error();
+  };
+  if (whole_pool) {
+    for (std::size_t i = 0; i < experts.size(); ++i) one(i, 0);
+  } else {
+    pool.run(experts.size(), one);
+  }
   if (failure) return Unexpected(*failure);
-  for (std::size_t i = 0; i < results.size() && !activity.empty(); ++i) results[i].activity = activity[static_cast<std::size_t>(results[i].expert)];
-  TETRAD_TRY(write_input_scales(unit, activity));
-  return results;
+  return {};
 }
 
 Status UnitWriter::write_input_scales(const WorkUnit& unit, const std::vector<ExpertActivity>& activity) {

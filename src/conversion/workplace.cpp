@@ -1,8 +1,8 @@
 #include "conversion/workplace.h"
 
-#include <cerrno>
-
 #include <sys/file.h>
+
+#include <cerrno>
 
 namespace tetrad {
 namespace fs = std::filesystem;
@@ -31,7 +31,8 @@ Status make_directories(const fs::path& path) {
 Result<File> lock(const fs::path& path) {
   auto file = TETRAD_TRY(File::create(path));
   if (::flock(file.descriptor(), LOCK_EX | LOCK_NB) != 0)
-    return invalid_input("the destination is in use", path.parent_path().string(), "another tetrad quantize is writing there");
+    return invalid_input("the destination is in use", path.parent_path().string(),
+                         "another tetrad quantize is writing there");
   return file;
 }
 
@@ -54,14 +55,17 @@ Result<Workplace> Workplace::open(const fs::path& destination, bool resume, bool
   place.directory_ = partial_path(destination);
   place.destination_ = place.directory_.string().substr(0, place.directory_.string().size() - 8);
   if (path_exists(place.destination_) && !overwrite)
-    return invalid_input("the destination exists", place.destination_.string(), "it is never overwritten by itself", "choose another name or add --overwrite");
+    return invalid_input("the destination exists", place.destination_.string(), "it is never overwritten by itself",
+                         "choose another name or add --overwrite");
   const bool left = path_exists(place.directory_);
   if (left && !resume && !overwrite)
-    return invalid_input("unfinished work is there", place.directory_.string(), "an earlier run was interrupted", "add --resume to continue it, or --overwrite to begin anew");
+    return invalid_input("unfinished work is there", place.directory_.string(), "an earlier run was interrupted",
+                         "add --resume to continue it, or --overwrite to begin anew");
   TETRAD_TRY(make_directories(place.directory_));
   place.lock_ = TETRAD_TRY(lock(place.directory_ / "lock"));
   if (left && !resume) {
-    for (const char* name : {"checkpoint", "journal", "hidden-0", "hidden-1", "replaced"}) TETRAD_TRY(delete_path(place.directory_ / name));
+    for (const char* name : {"checkpoint", "journal", "hidden-0", "hidden-1", "replaced"})
+      TETRAD_TRY(delete_path(place.directory_ / name));
   }
   TETRAD_TRY(make_directories(place.checkpoint()));
   return place;

@@ -1,5 +1,5 @@
-// The folder `DST.partial/` in which a checkpoint grows until it takes its final name: `checkpoint/`, the journal, the hidden states, and a lock that
-// dies with the process. Two processes never work on the same destination.
+// The folder `DST.partial/` in which a checkpoint grows until it takes its final name: `checkpoint/`, the journal, the
+// hidden states, and a lock that dies with the process. Two processes never work on the same destination.
 #pragma once
 
 #include <filesystem>
@@ -10,8 +10,8 @@ namespace tetrad {
 
 class Workplace {
  public:
-  // Errors: DST is there and `overwrite` is not set; unfinished work is there and neither `resume` nor `overwrite` is set; another process holds the lock.
-  // Without `resume` what an earlier run left is deleted.
+  // Errors: DST is there and `overwrite` is not set; unfinished work is there and neither `resume` nor `overwrite` is
+  // set; another process holds the lock. Without `resume` what an earlier run left is deleted.
   static Result<Workplace> open(const std::filesystem::path& destination, bool resume, bool overwrite);
   // Deletes what an earlier run left beside a finished destination.
   static Status discard(const std::filesystem::path& destination);

@@ -1,8 +1,7 @@
 #include "conversion/workplace.h"
 
-#include <unistd.h>
-
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "conversion/carried_files.h"
 #include "conversion/journal.h"
@@ -18,7 +17,9 @@ class WorkplaceTest : public ::testing::Test {
     fs::create_directories(root_);
   }
   ~WorkplaceTest() override { fs::remove_all(root_); }
-  static void put(const fs::path& path, const std::string& text) { ASSERT_TRUE(write_file_atomically(path, text).has_value()); }
+  static void put(const fs::path& path, const std::string& text) {
+    ASSERT_TRUE(write_file_atomically(path, text).has_value());
+  }
 
   fs::path root_;
 };
@@ -92,14 +93,16 @@ TEST_F(WorkplaceTest, JournalComesBackWithoutLossAndDropsACutLine) {
 }
 
 TEST_F(WorkplaceTest, DamagedJournalsAreErrors) {
-  for (const std::string text : {"[]\n", "{\"tetrad_journal\": 1, \"fingerprint\": \"p\"}\n{\"unit\": -1}\n", "{\"tetrad_journal\": 1, \"fingerprint\": \"p\"}\n7\n", "nonsense\n"}) {
+  for (const std::string text : {"[]\n", "{\"tetrad_journal\": 1, \"fingerprint\": \"p\"}\n{\"unit\": -1}\n",
+                                 "{\"tetrad_journal\": 1, \"fingerprint\": \"p\"}\n7\n", "nonsense\n"}) {
     put(root_ / "journal", text);
     EXPECT_FALSE(Journal::open(root_ / "journal", "p", true).has_value()) << text;
   }
 }
 
 TEST_F(WorkplaceTest, CarriesTokenizerAndLicenceButNoWeights) {
-  for (const char* name : {"tokenizer.json", "LICENSE", "chat_template.jinja", "modeling_x.py", "config.json", "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", ".git"})
+  for (const char* name : {"tokenizer.json", "LICENSE", "chat_template.jinja", "modeling_x.py", "config.json",
+                           "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", ".git"})
     put(root_ / name, "x");
   const auto names = list_carried_files(root_).value();
   EXPECT_EQ(names, (std::vector<std::string>{"LICENSE", "chat_template.jinja", "modeling_x.py", "tokenizer.json"}));

@@ -1,11 +1,11 @@
 #include "eval/evaluate.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <optional>
-
-#include <fmt/format.h>
 
 #include "base/interrupt.h"
 #include "base/log.h"
@@ -15,8 +15,8 @@ namespace tetrad {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::int64_t kHiddenRows = 1024;               // read at a time when layers are compared
-constexpr std::uint64_t kLogitBytes = 64 << 20;          // of all models' logits at a time
+constexpr std::int64_t kHiddenRows = 1024;       // read at a time when layers are compared
+constexpr std::uint64_t kLogitBytes = 64 << 20;  // of all models' logits at a time
 
 // A model under test. The checkpoint outlives the stream that reads it.
 struct Runner {
@@ -80,12 +80,14 @@ Status Evaluation::open() {
     const ModelConfig &ours = runners_.back().config, &theirs = runners_.front().config;
     if (ours.vocab != theirs.vocab || ours.layers != theirs.layers || ours.hidden != theirs.hidden)
       return invalid_input("models cannot be compared", path.string(),
-                           fmt::format("vocabulary {}, {} layers, hidden {}; the reference has {}, {}, {}", ours.vocab, ours.layers, ours.hidden, theirs.vocab, theirs.layers, theirs.hidden));
+                           fmt::format("vocabulary {}, {} layers, hidden {}; the reference has {}, {}, {}", ours.vocab,
+                                       ours.layers, ours.hidden, theirs.vocab, theirs.layers, theirs.hidden));
   }
   tokens_ = TETRAD_TRY(load_token_set(options_.data, options_.reference, runners_.front().config));
   const std::uint64_t limit = options_.memory_limit > 0 ? options_.memory_limit : total_memory_bytes() / 2;
-  const LayerStream::Limits limits{std::max<std::uint64_t>(1, (limit - std::min(limit / 4, kLogitBytes)) / runners_.size()),
-                                   options_.temporary_directory.empty() ? fs::temp_directory_path() : options_.temporary_directory};
+  const LayerStream::Limits limits{
+      std::max<std::uint64_t>(1, (limit - std::min(limit / 4, kLogitBytes)) / runners_.size()),
+      options_.temporary_directory.empty() ? fs::temp_directory_path() : options_.temporary_directory};
   for (std::size_t i = 0; i < runners_.size(); ++i) {
     ForwardOptions forward;
     if (i > 0) forward.activations = options_.activations;
@@ -111,7 +113,8 @@ Status Evaluation::open_stream(std::size_t i, const ForwardOptions& forward, con
   Runner& runner = runners_[i];
   std::vector<std::vector<std::int32_t>> sequences;
   for (const auto& window : tokens_.windows) sequences.push_back(window.ids);
-  runner.stream = TETRAD_TRY(LayerStream::create(runner.checkpoint, runner.config, compute_, forward, std::move(sequences), limits));
+  runner.stream = TETRAD_TRY(
+      LayerStream::create(runner.checkpoint, runner.config, compute_, forward, std::move(sequences), limits));
   runner.head.emplace(TETRAD_TRY(OutputHead::create(runner.checkpoint, runner.config, compute_, forward)));
   return {};
 }
@@ -124,7 +127,8 @@ Status Evaluation::run_layers() {
       TETRAD_TRY(check_interrupt());
       auto activity = TETRAD_TRY(runners_[i].stream->run_layer());
       if (i == 0) result_.coverage.push_back(std::move(activity));
-      progress.advance(static_cast<std::uint64_t>(layer) * runners_.size() + i + 1, fmt::format("layer {} of {}", layer, layers));
+      progress.advance(static_cast<std::uint64_t>(layer) * runners_.size() + i + 1,
+                       fmt::format("layer {} of {}", layer, layers));
     }
     TETRAD_TRY(compare_hidden());
   }
@@ -144,18 +148,22 @@ Status Evaluation::compare_hidden() {
       TETRAD_TRY(runners_[i].stream->read_hidden(begin, rows, hidden_[i]));
       for (std::size_t k = 0; k < n; ++k) {
         const double reference = hidden_[0][k], difference = static_cast<double>(hidden_[i][k]) - reference;
-        if (i == 0) norm += reference * reference;
-        else error[i] += difference * difference;
+        if (i == 0)
+          norm += reference * reference;
+        else
+          error[i] += difference * difference;
       }
     }
   }
-  for (std::size_t i = 1; i < runners_.size(); ++i) result_.candidates[i - 1].hidden_relative_error.push_back(norm > 0 ? std::sqrt(error[i] / norm) : 0);
+  for (std::size_t i = 1; i < runners_.size(); ++i)
+    result_.candidates[i - 1].hidden_relative_error.push_back(norm > 0 ? std::sqrt(error[i] / norm) : 0);
   return {};
 }
 
 Status Evaluation::compare_logits() {
   const auto vocab = static_cast<std::uint64_t>(runners_.front().config.vocab);
-  const auto chunk = static_cast<std::int64_t>(std::clamp<std::uint64_t>(kLogitBytes / (vocab * 4 * runners_.size()), 1, 256));
+  const auto chunk =
+      static_cast<std::int64_t>(std::clamp<std::uint64_t>(kLogitBytes / (vocab * 4 * runners_.size()), 1, 256));
   Progress progress("comparing", static_cast<std::uint64_t>(tokens_.positions));
   std::int64_t first_row = 0, done = 0;
   for (std::size_t w = 0; w < tokens_.windows.size(); ++w) {
@@ -173,7 +181,8 @@ Status Evaluation::compare_logits() {
 
 // Positions [begin, begin + rows) of a window whose first row among all is `first_row`.
 Status Evaluation::compare_rows(std::size_t w, std::int64_t first_row, std::int64_t begin, std::int64_t rows) {
-  const auto vocab = static_cast<std::size_t>(runners_.front().config.vocab), width = static_cast<std::size_t>(runners_.front().config.hidden);
+  const auto vocab = static_cast<std::size_t>(runners_.front().config.vocab),
+             width = static_cast<std::size_t>(runners_.front().config.hidden);
   const auto count = static_cast<std::size_t>(rows);
   for (std::size_t i = 0; i < runners_.size(); ++i) {
     hidden_[i].resize(count * width);
@@ -189,7 +198,8 @@ Status Evaluation::compare_rows(std::size_t w, std::int64_t first_row, std::int6
     const auto row_of = [&](std::size_t i) { return std::span<const float>(logits_[i]).subspan(r * vocab, vocab); };
     const ReferenceRow reference(row_of(0));
     reference_nll[r] = reference.finite() ? reference.nll(next) : std::nan("");
-    for (std::size_t c = 0; c < gathered_.size(); ++c) compared[r * gathered_.size() + c] = reference.compare(row_of(c + 1), next);
+    for (std::size_t c = 0; c < gathered_.size(); ++c)
+      compared[r * gathered_.size() + c] = reference.compare(row_of(c + 1), next);
   });
   for (std::size_t r = 0; r < count; ++r) {
     if (std::isfinite(reference_nll[r])) {
@@ -237,7 +247,8 @@ CategoryResult Evaluation::summarize_category(const Gathered& g, std::size_t cat
 }
 
 void Evaluation::summarize_all() {
-  result_.reference_perplexity = std::exp(reference_nll_ / static_cast<double>(std::max<std::int64_t>(1, reference_positions_)));
+  result_.reference_perplexity =
+      std::exp(reference_nll_ / static_cast<double>(std::max<std::int64_t>(1, reference_positions_)));
   for (std::size_t c = 0; c < gathered_.size(); ++c) {
     Gathered& g = gathered_[c];
     CandidateResult& out = result_.candidates[c];
@@ -251,13 +262,16 @@ void Evaluation::summarize_all() {
     out.top1_agreement = same / n;
     out.kld = summarize(g.kld, g.window);
     out.nonfinite = g.nonfinite;
-    for (std::size_t category = 0; category < tokens_.categories.size(); ++category) out.categories.push_back(summarize_category(g, category));
+    for (std::size_t category = 0; category < tokens_.categories.size(); ++category)
+      out.categories.push_back(summarize_category(g, category));
     out.position_kld = std::move(g.kld);
   }
 }
 
 }  // namespace
 
-Result<EvalResult> evaluate(const EvalOptions& options, const Compute& compute) { return Evaluation(options, compute).run(); }
+Result<EvalResult> evaluate(const EvalOptions& options, const Compute& compute) {
+  return Evaluation(options, compute).run();
+}
 
 }  // namespace tetrad

@@ -1,8 +1,8 @@
-// How far quantized checkpoints are from their original: KL divergence over the full vocabulary, perplexity, top-1 agreement, error of the hidden states layer
-// by layer. Used by `tetrad eval`.
+// How far quantized checkpoints are from their original: KL divergence over the full vocabulary, perplexity, top-1
+// agreement, error of the hidden states layer by layer. Used by `tetrad eval`.
 //
-// All models run layer by layer in lockstep, so memory holds one layer's weights of each at most, and hidden states instead of logits (beyond the limit in a
-// temporary file). Logits exist for a few rows at a time.
+// All models run layer by layer in lockstep, so memory holds one layer's weights of each at most, and hidden states
+// instead of logits (beyond the limit in a temporary file). Logits exist for a few rows at a time.
 #pragma once
 
 #include <string>
@@ -20,9 +20,9 @@ struct EvalOptions {
   std::vector<std::filesystem::path> candidates;
   TokenSetOptions data;
   ActivationFormat activations = ActivationFormat::kBF16;  // of the candidates; the reference runs unquantized
-  std::uint64_t memory_limit = 0;                          // bytes, shared by all models; 0: half of the machine's memory
-  std::filesystem::path temporary_directory;               // empty: the system's
-  std::string command_line;                                // for the report
+  std::uint64_t memory_limit = 0;             // bytes, shared by all models; 0: half of the machine's memory
+  std::filesystem::path temporary_directory;  // empty: the system's
+  std::string command_line;                   // for the report
 };
 
 struct CategoryResult {
@@ -35,10 +35,10 @@ struct CandidateResult {
   std::string path;
   double perplexity = 0, top1_agreement = 0;
   KldSummary kld;
-  std::int64_t nonfinite = 0;                  // positions with a non-finite logit; left out of every mean
+  std::int64_t nonfinite = 0;  // positions with a non-finite logit; left out of every mean
   std::vector<CategoryResult> categories;
-  std::vector<double> hidden_relative_error;   // [layers]: |h_ref - h_cand| / |h_ref| over all positions (Frobenius)
-  std::vector<double> position_kld;            // of the finite positions, in order; for the histogram
+  std::vector<double> hidden_relative_error;  // [layers]: |h_ref - h_cand| / |h_ref| over all positions (Frobenius)
+  std::vector<double> position_kld;           // of the finite positions, in order; for the histogram
 };
 
 struct EvalResult {
@@ -49,7 +49,7 @@ struct EvalResult {
   double reference_perplexity = 0, seconds = 0;
   std::uint64_t peak_rss_bytes = 0;
   std::vector<CandidateResult> candidates;
-  std::vector<LayerActivity> coverage;         // of the reference run: tokens an expert
+  std::vector<LayerActivity> coverage;  // of the reference run: tokens an expert
 };
 
 Result<EvalResult> evaluate(const EvalOptions& options, const Compute& compute);

@@ -1,10 +1,10 @@
 #include "eval/token_set.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <optional>
-
-#include <fmt/format.h>
 
 #include "base/files.h"
 #include "base/interrupt.h"
@@ -24,16 +24,21 @@ struct Document {
 
 class Loader {
  public:
-  Loader(const TokenSetOptions& options, const fs::path& model, const ModelConfig& config) : options_(options), model_(model), config_(config) {}
+  Loader(const TokenSetOptions& options, const fs::path& model, const ModelConfig& config)
+      : options_(options), model_(model), config_(config) {}
 
   Result<TokenSet> run() {
     for (const auto& file : options_.files) {
       if (full_) break;
       const std::string ending = file.extension().string();
-      if (ending == ".jsonl") TETRAD_TRY(add_conversations(file));
-      else if (ending == ".txt") TETRAD_TRY(add_text(file));
-      else if (ending == ".json") TETRAD_TRY(add_ids(file));
-      else return make_error(ErrorCode::kUsage, "unknown kind of data", file.string(), "expected .jsonl, .txt or .json");
+      if (ending == ".jsonl")
+        TETRAD_TRY(add_conversations(file));
+      else if (ending == ".txt")
+        TETRAD_TRY(add_text(file));
+      else if (ending == ".json")
+        TETRAD_TRY(add_ids(file));
+      else
+        return make_error(ErrorCode::kUsage, "unknown kind of data", file.string(), "expected .jsonl, .txt or .json");
     }
     return windows();
   }
@@ -47,7 +52,9 @@ class Loader {
   Status add(std::vector<std::int32_t> ids, std::string category) {
     for (const std::int32_t id : ids)
       if (id < 0 || id >= config_.vocab)
-        return invalid_input("tokenizer and model disagree", model_.string(), fmt::format("the tokenizer gives id {}, the vocabulary ends at {}", id, config_.vocab - 1));
+        return invalid_input(
+            "tokenizer and model disagree", model_.string(),
+            fmt::format("the tokenizer gives id {}, the vocabulary ends at {}", id, config_.vocab - 1));
     if (options_.max_tokens > 0 && tokens_ + static_cast<std::int64_t>(ids.size()) > options_.max_tokens) {
       ids.resize(static_cast<std::size_t>(options_.max_tokens - tokens_));
       full_ = true;
@@ -65,8 +72,10 @@ class Loader {
       TETRAD_TRY(check_interrupt());
       const auto conversation = TETRAD_TRY(reader.next());
       if (!conversation) break;
-      const std::string text = TETRAD_TRY(render_conversation(chat_template, *conversation, fmt::format("{} conversation {}", file.string(), number)));
-      TETRAD_TRY(add(tokens->encode(text, false), conversation->category.empty() ? file.stem().string() : conversation->category));
+      const std::string text = TETRAD_TRY(
+          render_conversation(chat_template, *conversation, fmt::format("{} conversation {}", file.string(), number)));
+      TETRAD_TRY(add(tokens->encode(text, false),
+                     conversation->category.empty() ? file.stem().string() : conversation->category));
     }
     return {};
   }
@@ -102,7 +111,9 @@ class Loader {
         set.windows.push_back(std::move(window));
       }
     set.truncated = full_;
-    if (set.positions == 0) return invalid_input("nothing to evaluate", options_.files.empty() ? "--data" : options_.files[0].string(), "no token has a next token in its window");
+    if (set.positions == 0)
+      return invalid_input("nothing to evaluate", options_.files.empty() ? "--data" : options_.files[0].string(),
+                           "no token has a next token in its window");
     return set;
   }
 
@@ -117,7 +128,8 @@ class Loader {
 
 }  // namespace
 
-std::vector<Window> cut_windows(const std::vector<std::int32_t>& ids, std::int64_t context, std::int64_t stride, std::size_t category) {
+std::vector<Window> cut_windows(const std::vector<std::int32_t>& ids, std::int64_t context, std::int64_t stride,
+                                std::size_t category) {
   std::vector<Window> windows;
   const auto n = static_cast<std::int64_t>(ids.size());
   for (std::int64_t begin = 0;; begin += stride) {
@@ -134,7 +146,8 @@ std::vector<Window> cut_windows(const std::vector<std::int32_t>& ids, std::int64
   }
 }
 
-Result<TokenSet> load_token_set(const TokenSetOptions& options, const fs::path& model_directory, const ModelConfig& config) {
+Result<TokenSet> load_token_set(const TokenSetOptions& options, const fs::path& model_directory,
+                                const ModelConfig& config) {
   return Loader(options, model_directory, config).run();
 }
 

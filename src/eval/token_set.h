@@ -24,20 +24,25 @@ struct TokenSet {
   std::vector<Window> windows;
   std::vector<std::string> categories;  // sorted
   std::int64_t tokens = 0, positions = 0;
-  bool truncated = false;               // max_tokens cut the data
+  bool truncated = false;  // max_tokens cut the data
 };
 
 struct TokenSetOptions {
-  std::vector<std::filesystem::path> files;  // .jsonl: conversations, rendered and tokenized with the model's own template; .txt: one document; .json: [[ids...], ...]
+  std::vector<std::filesystem::path> files;  // .jsonl: conversations, rendered and tokenized with the model's own
+                                             // template; .txt: one document; .json: [[ids...], ...]
   std::int64_t max_tokens = 0;               // 0: all; counted over documents in order
   std::int64_t context = 2048;               // of a window
-  std::int64_t stride = 0;                   // 0: context. Windows advance by it; all but a document's first count their last `stride` positions
+  std::int64_t stride =
+      0;  // 0: context. Windows advance by it; all but a document's first count their last `stride` positions
 };
 
-// Category of a conversation: its "category" (or the file's name without ending); of the other files: that name. No BOS is added anywhere.
-Result<TokenSet> load_token_set(const TokenSetOptions& options, const std::filesystem::path& model_directory, const ModelConfig& config);
+// Category of a conversation: its "category" (or the file's name without ending); of the other files: that name. No BOS
+// is added anywhere.
+Result<TokenSet> load_token_set(const TokenSetOptions& options, const std::filesystem::path& model_directory,
+                                const ModelConfig& config);
 
 // A document's windows. Every token with a next token counts exactly once.
-std::vector<Window> cut_windows(const std::vector<std::int32_t>& ids, std::int64_t context, std::int64_t stride, std::size_t category);
+std::vector<Window> cut_windows(const std::vector<std::int32_t>& ids, std::int64_t context, std::int64_t stride,
+                                std::size_t category);
 
 }  // namespace tetrad

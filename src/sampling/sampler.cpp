@@ -1,13 +1,13 @@
 #include "sampling/sampler.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <unordered_map>
 #include <unordered_set>
-
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "base/json.h"
 #include "base/rng.h"
@@ -17,7 +17,8 @@ namespace {
 
 constexpr double kGreedyBelow = 1e-6;
 
-void apply_penalties(std::span<float> logits, const SamplingParams& p, std::span<const std::int32_t> prompt, std::span<const std::int32_t> output) {
+void apply_penalties(std::span<float> logits, const SamplingParams& p, std::span<const std::int32_t> prompt,
+                     std::span<const std::int32_t> output) {
   const auto in_range = [&](std::int32_t id) { return id >= 0 && static_cast<std::size_t>(id) < logits.size(); };
   if (p.repetition_penalty != 1.0) {
     std::unordered_set<std::int32_t> seen(prompt.begin(), prompt.end());
@@ -32,7 +33,8 @@ void apply_penalties(std::span<float> logits, const SamplingParams& p, std::span
     std::unordered_map<std::int32_t, int> counts;
     for (const std::int32_t id : output) ++counts[id];
     for (const auto& [id, count] : counts)
-      if (in_range(id)) logits[static_cast<std::size_t>(id)] -= static_cast<float>(p.presence_penalty + p.frequency_penalty * count);
+      if (in_range(id))
+        logits[static_cast<std::size_t>(id)] -= static_cast<float>(p.presence_penalty + p.frequency_penalty * count);
   }
 }
 
@@ -45,7 +47,8 @@ struct Candidate {
 bool before(const Candidate& a, const Candidate& b) { return a.weight != b.weight ? a.weight > b.weight : a.id < b.id; }
 
 void keep_top(std::vector<Candidate>& candidates, const SamplingParams& p) {
-  if (p.top_k > 0 && static_cast<std::size_t>(p.top_k) < candidates.size()) candidates.resize(static_cast<std::size_t>(p.top_k));
+  if (p.top_k > 0 && static_cast<std::size_t>(p.top_k) < candidates.size())
+    candidates.resize(static_cast<std::size_t>(p.top_k));
   if (p.top_p < 1.0) {
     double total = 0, sum = 0;
     for (const auto& c : candidates) total += c.weight;
@@ -70,7 +73,8 @@ Status SamplingParams::validate() const {
   TETRAD_TRY(check(top_p > 0 && top_p <= 1, "top_p", top_p, "(0, 1]"));
   TETRAD_TRY(check(top_k >= -1, "top_k", static_cast<double>(top_k), "[-1, inf)"));
   TETRAD_TRY(check(min_p >= 0 && min_p <= 1, "min_p", min_p, "[0, 1]"));
-  TETRAD_TRY(check(repetition_penalty > 0 && std::isfinite(repetition_penalty), "repetition_penalty", repetition_penalty, "(0, inf)"));
+  TETRAD_TRY(check(repetition_penalty > 0 && std::isfinite(repetition_penalty), "repetition_penalty",
+                   repetition_penalty, "(0, inf)"));
   TETRAD_TRY(check(std::abs(presence_penalty) <= 2, "presence_penalty", presence_penalty, "[-2, 2]"));
   return check(std::abs(frequency_penalty) <= 2, "frequency_penalty", frequency_penalty, "[-2, 2]");
 }
@@ -84,7 +88,8 @@ Result<SamplingParams> read_generation_config(const std::filesystem::path& model
   if (!json.is_object()) return invalid_input("bad generation config", path.string(), "expected an object");
   const auto read = [&](const char* key, double& value) -> Status {
     if (!json.contains(key) || json[key].is_null()) return {};
-    if (!json[key].is_number()) return invalid_input("bad generation config", path.string(), fmt::format("{} is not a number", key));
+    if (!json[key].is_number())
+      return invalid_input("bad generation config", path.string(), fmt::format("{} is not a number", key));
     value = json[key].get<double>();
     return {};
   };
@@ -95,23 +100,28 @@ Result<SamplingParams> read_generation_config(const std::filesystem::path& model
   TETRAD_TRY(read("min_p", params.min_p));
   TETRAD_TRY(read("repetition_penalty", params.repetition_penalty));
   params.top_k = top_k >= 1 && top_k < 1e9 ? static_cast<std::int64_t>(top_k) : 0;
-  if (json.contains("do_sample") && json["do_sample"].is_boolean() && !json["do_sample"].get<bool>()) params.temperature = 0;
-  if (const Status status = params.validate(); !status) return invalid_input("bad generation config", path.string(), status.error().message);
+  if (json.contains("do_sample") && json["do_sample"].is_boolean() && !json["do_sample"].get<bool>())
+    params.temperature = 0;
+  if (const Status status = params.validate(); !status)
+    return invalid_input("bad generation config", path.string(), status.error().message);
   return params;
 }
 
-Result<std::int32_t> sample(std::span<float> logits, const SamplingParams& p, std::span<const std::int32_t> prompt, std::span<const std::int32_t> output,
-                            std::uint64_t position) {
+Result<std::int32_t> sample(std::span<float> logits, const SamplingParams& p, std::span<const std::int32_t> prompt,
+                            std::span<const std::int32_t> output, std::uint64_t position) {
   apply_penalties(logits, p, prompt, output);
   std::int32_t best = -1;
   for (std::size_t i = 0; i < logits.size(); ++i)
-    if (std::isfinite(logits[i]) && (best < 0 || logits[i] > logits[static_cast<std::size_t>(best)])) best = static_cast<std::int32_t>(i);
-  if (best < 0) return invalid_input("the model failed", "logits", fmt::format("none is finite at position {}", position));
+    if (std::isfinite(logits[i]) && (best < 0 || logits[i] > logits[static_cast<std::size_t>(best)]))
+      best = static_cast<std::int32_t>(i);
+  if (best < 0)
+    return invalid_input("the model failed", "logits", fmt::format("none is finite at position {}", position));
   if (p.temperature < kGreedyBelow) return best;
   const double top = logits[static_cast<std::size_t>(best)];
   std::vector<Candidate> candidates;
   for (std::size_t i = 0; i < logits.size(); ++i)
-    if (std::isfinite(logits[i])) candidates.push_back({std::exp((logits[i] - top) / p.temperature), static_cast<std::int32_t>(i)});
+    if (std::isfinite(logits[i]))
+      candidates.push_back({std::exp((logits[i] - top) / p.temperature), static_cast<std::int32_t>(i)});
   std::sort(candidates.begin(), candidates.end(), before);
   keep_top(candidates, p);
   double total = 0;

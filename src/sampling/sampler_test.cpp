@@ -1,16 +1,16 @@
 #include "sampling/sampler.h"
 
+#include <gtest/gtest.h>
+
 #include <cmath>
 #include <limits>
 #include <map>
 
-#include <gtest/gtest.h>
-
 namespace tetrad {
 namespace {
 
-std::int32_t draw(std::vector<float> logits, const SamplingParams& params, std::uint64_t position, std::vector<std::int32_t> prompt = {},
-                  std::vector<std::int32_t> output = {}) {
+std::int32_t draw(std::vector<float> logits, const SamplingParams& params, std::uint64_t position,
+                  std::vector<std::int32_t> prompt = {}, std::vector<std::int32_t> output = {}) {
   return sample(logits, params, prompt, output, position).value();
 }
 
@@ -31,7 +31,8 @@ TEST(Sampler, DrawsWithTheSoftmaxFrequencies) {
   const SamplingParams params;
   std::map<std::int32_t, int> counts;
   constexpr int kDraws = 20000;
-  for (int i = 0; i < kDraws; ++i) ++counts[draw({0.0F, std::log(2.0F), std::log(5.0F)}, params, static_cast<std::uint64_t>(i))];
+  for (int i = 0; i < kDraws; ++i)
+    ++counts[draw({0.0F, std::log(2.0F), std::log(5.0F)}, params, static_cast<std::uint64_t>(i))];
   // Three standard deviations of a binomial with 20,000 draws are at most 0.011.
   EXPECT_NEAR(counts[0] / static_cast<double>(kDraws), 1.0 / 8, 0.011);
   EXPECT_NEAR(counts[1] / static_cast<double>(kDraws), 2.0 / 8, 0.011);
@@ -55,12 +56,12 @@ TEST(Sampler, PenaltiesPushSeenTokensDown) {
   SamplingParams params;
   params.temperature = 0;
   params.repetition_penalty = 2;
-  EXPECT_EQ(draw({3, 2, -1}, params, 0, {0}), 1);       // 3 / 2 < 2
-  EXPECT_EQ(draw({-3, -2, -2.5}, params, 0, {1}), 2);   // -2 * 2 < -2.5
+  EXPECT_EQ(draw({3, 2, -1}, params, 0, {0}), 1);      // 3 / 2 < 2
+  EXPECT_EQ(draw({-3, -2, -2.5}, params, 0, {1}), 2);  // -2 * 2 < -2.5
   params.repetition_penalty = 1;
   params.frequency_penalty = 0.6;
-  EXPECT_EQ(draw({3, 2}, params, 0, {}, {0, 0}), 1);    // 3 - 1.2 < 2
-  EXPECT_EQ(draw({3, 2}, params, 0, {0, 0}, {}), 0);    // the prompt does not count here
+  EXPECT_EQ(draw({3, 2}, params, 0, {}, {0, 0}), 1);  // 3 - 1.2 < 2
+  EXPECT_EQ(draw({3, 2}, params, 0, {0, 0}, {}), 0);  // the prompt does not count here
 }
 
 TEST(Sampler, RefusesValuesOutOfRange) {

@@ -47,7 +47,7 @@ def compare(name, source, reference, arguments, mse=False, input_scales=True):
 CALIBRATED = ["--calibration-ids", GOLDEN / "calib_ids.json", "--calibration-precision", "bf16"]
 compare("max from BF16", "tiny_m2_bf16", "tiny_m2_nvfp4", ["--algorithm", "max", *CALIBRATED])
 compare("mse", "tiny_m2_bf16", "tiny_m2_nvfp4_mse", ["--algorithm", "mse", *CALIBRATED], mse=True)
-compare("four-over-six", "tiny_m2_bf16", "tiny_m2_nvfp4_four_over_six", ["--algorithm", "four-over-six", *CALIBRATED])
+compare("four-over-six", "tiny_m2_bf16", "tiny_m2_nvfp4_four_over_six", ["--algorithm", "four-over-six", *CALIBRATED], mse=True)
 compare("max from FP8", "tiny_m2_fp8", "tiny_m2_fp8_dequant_bf16_nvfp4", ["--algorithm", "max", *CALIBRATED])
 compare("GLM, weights only", "tiny_glm_bf16", "tiny_glm_nvfp4", ["--algorithm", "max"], input_scales=False)
 
