@@ -255,7 +255,7 @@ def data(s):
     s.add("logits_ids_ragged", ["logits", MODEL, "--ids", s.file("ids_ragged.json", "[[1, 2], [3]]"), "--output", s.root / "ragged.safetensors"], "ids_ragged.json",
           s.root / "ragged.safetensors")
     s.add("logits_into_nothing", ["logits", MODEL, "--ids", s.file("ids_good.json", "[[1, 2]]"), "--output", s.root / "no" / "where.safetensors"], "where.safetensors")
-    s.add("quantize_into_nothing", ["quantize", MODEL, s.root / "no" / "parent" / "out"], "", s.root / "no")
+    s.add("quantize_below_a_file", ["quantize", MODEL, s.root / "two_ids.json" / "out"], "two_ids.json")
     s.add("quantize_over_something", ["quantize", MODEL, s.model("already_there", {})], "already_there")
 
 
