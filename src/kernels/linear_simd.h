@@ -22,11 +22,13 @@ TETRAD_SIMD_INLINE float finish(F32x16 sums, bool bf16) {
 // peak at k = 3072 and AVX-512 70 %.
 constexpr std::int64_t kBlockK = 768;
 constexpr std::int64_t kStripRows = 96;  // rows of w whose sums wait: 24 KiB
+// x is copied to where its loads don't cross cache lines and its rows don't fall into the same L1 sets (rows of 3072
+// floats do).
+constexpr std::int64_t kPackStride = kBlockK + 16;
 
 template <unsigned kM, unsigned kN>
-inline void multiply_block(const MultiplyArgs& args, const float* x, const float* w, std::int64_t k, bool first,
+inline void multiply_block(const float* x, const float* w, std::int64_t w_stride, std::int64_t k, bool first,
                            float* sums) {
-  const std::int64_t x_stride = args.x_stride, w_stride = args.w_stride;
   for (int part = 0; part < kParts; ++part) {
     const int lane = part * (16 / kParts);
     Part acc[kM][kN];
@@ -40,7 +42,7 @@ inline void multiply_block(const MultiplyArgs& args, const float* x, const float
       for (unsigned j = 0; j < kN; ++j) wk[j] = part_load(w + j * w_stride + at);
 #pragma GCC unroll 8
       for (unsigned i = 0; i < kM; ++i) {
-        const Part xk = part_load(x + i * x_stride + at);
+        const Part xk = part_load(x + i * kPackStride + at);
 #pragma GCC unroll 8
         for (unsigned j = 0; j < kN; ++j) acc[i][j] = part_fma(xk, wk[j], acc[i][j]);
       }
@@ -62,19 +64,24 @@ inline void finish_block(const MultiplyArgs& args, float* y, const float* sums) 
 template <unsigned kM>
 inline void multiply_strip(const MultiplyArgs& args, std::int64_t m, std::int64_t n, std::int64_t end) {
   alignas(64) float sums[kM * unsigned{kStripRows} * 16];
+  alignas(64) float pack[kM * unsigned{kPackStride}];
   const float* x = args.x + m * args.x_stride;
   float* y = args.y + m * args.y_stride;
   for (std::int64_t begin = 0; begin < args.k; begin += kBlockK) {
     const bool last = args.k - begin <= kBlockK;
     const std::int64_t k = last ? args.k - begin : kBlockK;
+    for (unsigned i = 0; i < kM; ++i)
+      for (std::int64_t at = 0; at < k; at += 16)
+        store(pack + i * kPackStride + at, load(x + i * args.x_stride + begin + at));
+    const float* w = args.w + begin;
     float* s = sums;
     std::int64_t row = n;
     for (; row + kBlockN <= end; row += kBlockN, s += kM * kBlockN * 16) {
-      multiply_block<kM, kBlockN>(args, x + begin, args.w + row * args.w_stride + begin, k, begin == 0, s);
+      multiply_block<kM, kBlockN>(pack, w + row * args.w_stride, args.w_stride, k, begin == 0, s);
       if (last) finish_block<kM, kBlockN>(args, y + row, s);
     }
     for (; row < end; ++row, s += kM * 16) {
-      multiply_block<kM, 1>(args, x + begin, args.w + row * args.w_stride + begin, k, begin == 0, s);
+      multiply_block<kM, 1>(pack, w + row * args.w_stride, args.w_stride, k, begin == 0, s);
       if (last) finish_block<kM, 1>(args, y + row, s);
     }
   }

@@ -78,7 +78,7 @@ TEST(Model, Bf16InputsReachTheSameMaxima) {
 Sequences mixed_sequences(std::int64_t vocab) {
   Sequences sequences;
   std::int32_t id = 3;
-  for (const std::size_t length : {1U, 70U, 130U, 0U, 17U, 64U, 3U, 200U}) {
+  for (const std::size_t length : {1U, 30U, 130U, 0U, 17U, 64U, 3U, 200U}) {
     sequences.emplace_back();
     for (std::size_t i = 0; i < length; ++i)
       sequences.back().push_back(id = (id * 31 + 7) % static_cast<std::int32_t>(vocab));
@@ -92,7 +92,7 @@ TEST(LayerStream, IsTheSameHoweverTheWorkIsCut) {
   for (const Precision precision : {Precision::kF32, Precision::kBF16}) {
     const ForwardOptions options{.precision = precision};
     const Forward base =
-        forward(model, *Compute::create(1, "scalar"), options, Sequences(sequences.begin(), sequences.begin() + 3));
+        forward(model, *Compute::create(1, "scalar"), options, Sequences(sequences.begin(), sequences.begin() + 2));
     for (const std::string& target : available_simd_targets()) {
       if (target == "scalar") continue;
       const Forward all = forward(model, *Compute::create(3, target), options, sequences);

@@ -1,4 +1,4 @@
-// F32x16 for any CPU: an array and plain loops; fma is the C library's. Meaning: vec16.h.
+// F32x16 for any CPU: an array and plain loops. Meaning: vec16.h.
 struct F32x16 {
   float v[16];
 };
@@ -27,22 +27,41 @@ TETRAD_SIMD_INLINE void store_partial(float* p, F32x16 a, int n) {
   for (int j = 0; j < n; ++j) p[j] = a.v[j];
 }
 
+// a * b + c rounded once. The product is exact in double; the sum is rounded to odd there, so that the second rounding,
+// to F32, is the right one (Boldo, Melquiond 2008). Not the C library's fmaf: a call for each
+// and, on the CPUs without AVX2 that this target is for, software as well.
+TETRAD_SIMD_INLINE float fma_one(float a, float b, float c) {
+  const double p = static_cast<double>(a) * static_cast<double>(b), d = static_cast<double>(c);
+  const double sum = p + d;
+  const double back = sum - p;
+  const double error = (p - (sum - back)) + (d - back);  // exact; NaN where the sum is not finite
+  const std::int64_t bits = __builtin_bit_cast(std::int64_t, sum);
+  const std::int64_t towards = (error > 0.0) == (sum > 0.0) ? 1 : -1;
+  const bool adjust = ((error > 0.0) | (error < 0.0)) & ((bits & 1) == 0);
+  return static_cast<float>(__builtin_bit_cast(double, bits + (adjust ? towards : 0)));
+}
+
 // A register's worth of lanes: the matrix kernels run over them part by part.
 struct Part {
-  float v;
+  float v[4];
 };
-constexpr int kParts = 16;
-TETRAD_SIMD_INLINE Part part_zero() { return {0.0F}; }
-TETRAD_SIMD_INLINE Part part_load(const float* p) { return {*p}; }
-TETRAD_SIMD_INLINE Part part_fma(Part a, Part b, Part c) { return {__builtin_fmaf(a.v, b.v, c.v)}; }
-TETRAD_SIMD_INLINE void part_store(float* p, Part a) { *p = a.v; }
+constexpr int kParts = 4;
+TETRAD_SIMD_INLINE Part part_zero() { return {}; }
+TETRAD_SIMD_INLINE Part part_load(const float* p) { return {{p[0], p[1], p[2], p[3]}}; }
+TETRAD_SIMD_INLINE Part part_fma(Part a, Part b, Part c) {
+  for (int j = 0; j < 4; ++j) c.v[j] = fma_one(a.v[j], b.v[j], c.v[j]);
+  return c;
+}
+TETRAD_SIMD_INLINE void part_store(float* p, Part a) {
+  for (int j = 0; j < 4; ++j) p[j] = a.v[j];
+}
 
 TETRAD_SIMD_INLINE F32x16 operator+(F32x16 a, F32x16 b) { TETRAD_LANES(a.v[j] + b.v[j]); }
 TETRAD_SIMD_INLINE F32x16 operator-(F32x16 a, F32x16 b) { TETRAD_LANES(a.v[j] - b.v[j]); }
 TETRAD_SIMD_INLINE F32x16 operator*(F32x16 a, F32x16 b) { TETRAD_LANES(a.v[j] * b.v[j]); }
 TETRAD_SIMD_INLINE F32x16 div(F32x16 a, F32x16 b) { TETRAD_LANES(a.v[j] / b.v[j]); }
 TETRAD_SIMD_INLINE F32x16 sqrt(F32x16 a) { TETRAD_LANES(__builtin_sqrtf(a.v[j])); }
-TETRAD_SIMD_INLINE F32x16 fma(F32x16 a, F32x16 b, F32x16 c) { TETRAD_LANES(__builtin_fmaf(a.v[j], b.v[j], c.v[j])); }
+TETRAD_SIMD_INLINE F32x16 fma(F32x16 a, F32x16 b, F32x16 c) { TETRAD_LANES(fma_one(a.v[j], b.v[j], c.v[j])); }
 TETRAD_SIMD_INLINE F32x16 min(F32x16 a, F32x16 b) { TETRAD_LANES(a.v[j] < b.v[j] ? a.v[j] : b.v[j]); }
 TETRAD_SIMD_INLINE F32x16 max(F32x16 a, F32x16 b) { TETRAD_LANES(a.v[j] > b.v[j] ? a.v[j] : b.v[j]); }
 TETRAD_SIMD_INLINE F32x16 abs(F32x16 a) { TETRAD_LANES(__builtin_fabsf(a.v[j])); }
