@@ -14,7 +14,8 @@
 namespace tetrad {
 namespace {
 
-constexpr std::size_t kMaxContent = 4096;  // bytes; bounds the work at each position of a text
+constexpr std::size_t kMaxPatterns = std::size_t{4} << 20;  // bytes of all together; a byte may take a node of 32 bytes
+constexpr std::size_t kMaxContent = 4096;                   // bytes; bounds the work at each position of a text
 
 bool begins_with_word(std::string_view text) {
   std::size_t i = 0;
@@ -132,6 +133,11 @@ Status AddedTokens::add(const Json& json, const Vocabulary& vocabulary, const No
                          fmt::format("the token {} has {} bytes; the limit is {}", json_id.get<std::int32_t>(),
                                      token.content.size(), kMaxContent));
   token.pattern = token.normalized ? normalize(token.content) : token.content;
+
+  pattern_bytes_ += token.pattern.size();
+  if (pattern_bytes_ > kMaxPatterns)
+    return invalid_input("malformed tokenizer", where,
+                         fmt::format("the tokens have more than {} bytes together", kMaxPatterns));
 
   const auto count = static_cast<std::int32_t>(vocabulary.count());
   std::int32_t id = tokens_.empty() ? count : std::max(count, tokens_.rbegin()->first + 1);

@@ -72,6 +72,7 @@ class AddedTokens {
   std::map<std::string, std::int32_t, std::less<>> ids_;  // by content
   std::map<std::string, bool, std::less<>> special_;      // contents
   TokenTrie plain_, normalized_;
+  std::size_t pattern_bytes_ = 0;
 };
 
 }  // namespace tetrad

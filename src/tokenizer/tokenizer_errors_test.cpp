@@ -199,6 +199,18 @@ TEST(TokenizerErrors, MalformedJson) {
   }
 }
 
+TEST(TokenizerErrors, HugeTablesAreRefusedBeforeTheyFillTheMemory) {
+  std::string values = "[0", merges = R"({"model":{"merges":["a b")";
+  for (int i = 0; i < 1'100'000; ++i) values += ",0";
+  for (int i = 0; i < 4'200'000; ++i) merges += ",\"a b\"";
+  const auto too_many_values = Tokenizer::from_json(values + "]", "file");
+  ASSERT_FALSE(too_many_values.has_value());
+  EXPECT_NE(too_many_values.error().message.find("values"), std::string::npos);
+  const auto too_many_merges = Tokenizer::from_json(merges + "]}}", "file");
+  ASSERT_FALSE(too_many_merges.has_value());
+  EXPECT_NE(too_many_merges.error().message.find("merges"), std::string::npos);
+}
+
 TEST(TokenizerErrors, EveryTruncationAndEveryDroppedByteIsSurvived) {
   set_quiet(true);
   const std::string text = good().dump();

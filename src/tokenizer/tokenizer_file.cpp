@@ -9,6 +9,7 @@ namespace tetrad {
 namespace {
 
 constexpr std::size_t kMaxDepth = 64;
+constexpr std::size_t kMaxValues = 1 << 20;  // outside of the two tables; Gemma 3's 6415 added tokens make 51 000
 constexpr std::size_t kMaxKeys =
     4096;  // of an object other than the vocabulary: looking up a key takes time linear in this
 
@@ -37,6 +38,7 @@ class Reader {
     if (value > static_cast<number_unsigned_t>(kMaxTokenId))
       return stop(
           fmt::format("the id of the token \"{}\" is {}; the limit is {}", printable(token_, 60), value, kMaxTokenId));
+    if (file_.vocabulary.size() > static_cast<std::size_t>(kMaxTokenId)) return stop("model.vocab has too many tokens");
     file_.vocabulary.push_back({file_.text.size(), token_.size(), static_cast<std::int32_t>(value)});
     file_.text += token_;
     return true;
@@ -133,11 +135,15 @@ class Reader {
     if (table_ == Table::kVocabulary)
       return stop(fmt::format("the id of the token \"{}\" is not a number", printable(token_, 60)));
     if (table_ == Table::kMerges) return stop(fmt::format("merge {} is not text", file_.merges.size()));
+    if (++values_ > kMaxValues)
+      return stop(fmt::format("more than {} values outside of model.vocab and model.merges", kMaxValues));
     place(std::move(value));
     return true;
   }
   bool open(Json container) {
     if (stack_.size() >= kMaxDepth) return stop(fmt::format("nested deeper than {} levels", kMaxDepth));
+    if (++values_ > kMaxValues)
+      return stop(fmt::format("more than {} values outside of model.vocab and model.merges", kMaxValues));
     stack_.push_back(place(std::move(container)));
     path_.emplace_back();
     return true;
@@ -150,6 +156,7 @@ class Reader {
   }
 
   bool merge(const std::string& value) {
+    if (file_.merges.size() >= kMaxMerges) return stop(fmt::format("more than {} merges", kMaxMerges));
     if (in_pair_) {
       if (parts_ == 2) return stop(fmt::format("merge {} has more than two parts", file_.merges.size()));
       if (parts_++ == 0) {
@@ -174,6 +181,7 @@ class Reader {
   std::vector<std::string> path_;  // the current key in each of them
   Table table_ = Table::kNone;
   std::string token_;
+  std::size_t values_ = 0;
   bool in_pair_ = false;
   int parts_ = 0;
 };

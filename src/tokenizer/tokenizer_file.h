@@ -15,6 +15,7 @@ namespace tetrad {
 
 // Ids above this are refused: tables are indexed by id, and the largest real vocabularies have 262 144 tokens.
 inline constexpr std::int64_t kMaxTokenId = (1 << 22) - 1;
+inline constexpr std::size_t kMaxMerges = 1 << 22;  // the longest known list (Gemma 2) has 580 604
 
 struct VocabularyEntry {
   std::size_t begin, size;  // in TokenizerFile::text
