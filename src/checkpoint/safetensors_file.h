@@ -1,6 +1,7 @@
-// One safetensors file, mapped: header checked in full at open (length, JSON, dtypes, shapes, offsets inside the file, no overlap), then tensors are
-// views into the mapping. Format: 8 bytes little-endian header length, JSON header, tensor bytes. Source: huggingface/safetensors README.
-// Immutable and thread-safe after open. Views live as long as the file object.
+// One safetensors file, mapped: header checked in full at open (length, JSON, dtypes, shapes, offsets inside the file,
+// no overlap), then tensors are views into the mapping. Format: 8 bytes little-endian header length, JSON header,
+// tensor bytes. Source: huggingface/safetensors README. Immutable and thread-safe after open. Views live as long as the
+// file object.
 #pragma once
 
 #include <filesystem>
@@ -32,7 +33,8 @@ class SafetensorsFile {
   std::map<std::string, std::string> metadata_;
 };
 
-// The header of a file whose bytes are `bytes`; what open() uses and what the fuzzer calls. `where` names the file in errors.
+// The header of a file whose bytes are `bytes`; what open() uses and what the fuzzer calls. `where` names the file in
+// errors.
 Result<std::vector<NamedTensor>> parse_safetensors(std::span<const std::byte> bytes, const std::string& where,
                                                    std::map<std::string, std::string>& metadata);
 

@@ -1,8 +1,8 @@
 #include "checkpoint/single_tensor_file.h"
 
-#include <cerrno>
-
 #include <unistd.h>
+
+#include <cerrno>
 
 #include "base/check.h"
 #include "base/files.h"
@@ -10,10 +10,12 @@
 namespace tetrad {
 namespace fs = std::filesystem;
 
-Status write_single_tensor_file(const fs::path& path, const TensorSpec& tensor, bool overwrite, const std::function<Status(const TensorSink&)>& produce) {
+Status write_single_tensor_file(const fs::path& path, const TensorSpec& tensor, bool overwrite,
+                                const std::function<Status(const TensorSink&)>& produce) {
   std::error_code ignored;
   if (!overwrite && fs::exists(fs::symlink_status(path, ignored)))
-    return invalid_input("the output exists", path.string(), "it is never overwritten by itself", "choose another name or add --overwrite");
+    return invalid_input("the output exists", path.string(), "it is never overwritten by itself",
+                         "choose another name or add --overwrite");
   const ShardLayout layout = TETRAD_TRY(ShardLayout::plan({tensor}, tensor.bytes()));
   const fs::path temporary = path.string() + ".tmp" + std::to_string(::getpid());
   const auto write = [&]() -> Status {
@@ -31,7 +33,8 @@ Status write_single_tensor_file(const fs::path& path, const TensorSpec& tensor, 
     return file.sync();
   };
   Status status = write();
-  if (status && ::rename(temporary.c_str(), path.c_str()) != 0) status = io_error("cannot rename file", path.string(), errno);
+  if (status && ::rename(temporary.c_str(), path.c_str()) != 0)
+    status = io_error("cannot rename file", path.string(), errno);
   if (!status) {
     ::unlink(temporary.c_str());
     return status;
