@@ -9,6 +9,7 @@ namespace tetrad {
 namespace {
 
 constexpr std::size_t kSlabBytes = std::size_t{64} << 20;  // of weights that are mapped at once
+constexpr std::int64_t kReleaseRows = 16;  // fewer rows are generation: the next token needs the pages again
 
 // Rows [begin, begin + count); begin and count are multiples of a FP8 block's rows (count but for the last).
 WeightView slice_rows(const WeightView& weight, std::int64_t begin, std::int64_t count) {
@@ -74,7 +75,7 @@ void OutputHead::logits(std::span<const float> hidden, std::int64_t rows, std::s
     const WeightView part = slice_rows(impl.weight, begin, std::min(slab, vocab - begin));
     const LinearJob job = {&part, normed.data(), rows, width, out.data() + begin, vocab};
     linear(impl.compute, workspace, {&job, 1}, bf16);
-    if (slab < vocab) impl.checkpoint.release(part);
+    if (slab < vocab && rows >= kReleaseRows) impl.checkpoint.release(part);
   }
 }
 
