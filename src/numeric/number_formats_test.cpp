@@ -61,8 +61,7 @@ TEST(E2m1, RoundsToNearestEven) {
     const std::uint32_t expected = nearest(std::fabs(static_cast<double>(v)), values) | (v < 0 ? 8U : 0U);
     ASSERT_EQ(e2m1_from_float(v), expected) << v;
   }
-  for (std::uint8_t code = 0; code < 16; ++code)
-    EXPECT_EQ(e2m1_from_float(kE2m1Values[code]), code == 8 ? 0 : code);
+  for (std::uint8_t code = 0; code < 16; ++code) EXPECT_EQ(e2m1_from_float(kE2m1Values[code]), code == 8 ? 0 : code);
   EXPECT_EQ(e2m1_from_float(-0.0F), 0);
   EXPECT_EQ(e2m1_from_float(-0.1F), 8);
   EXPECT_EQ(e2m1_from_float(kInf), 7);

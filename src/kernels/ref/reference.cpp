@@ -21,9 +21,12 @@ T element(std::span<const std::byte> bytes, std::int64_t i) {
 float weight_at(const WeightView& w, std::int64_t r, std::int64_t c) {
   const std::int64_t i = r * w.cols + c;
   switch (w.format) {
-    case WeightFormat::kF32: return element<float>(w.data, i);
-    case WeightFormat::kF16: return f16_to_float(element<std::uint16_t>(w.data, i));
-    case WeightFormat::kBF16: return bf16_to_float(element<std::uint16_t>(w.data, i));
+    case WeightFormat::kF32:
+      return element<float>(w.data, i);
+    case WeightFormat::kF16:
+      return f16_to_float(element<std::uint16_t>(w.data, i));
+    case WeightFormat::kBF16:
+      return bf16_to_float(element<std::uint16_t>(w.data, i));
     case WeightFormat::kFp8Block: {
       const std::int64_t blocks = (w.cols + w.block_cols - 1) / w.block_cols;
       const auto scale = element<float>(w.scales, r / w.block_rows * blocks + c / w.block_cols);
@@ -69,7 +72,8 @@ std::vector<double> rms_norm(std::span<const float> x, std::span<const float> we
   for (const float v : x) squares += static_cast<double>(v) * static_cast<double>(v);
   const double scale = 1.0 / std::sqrt(squares / static_cast<double>(x.size()) + eps);
   std::vector<double> out;
-  for (std::size_t i = 0; i < x.size(); ++i) out.push_back(static_cast<double>(x[i]) * scale * static_cast<double>(weight[i]));
+  for (std::size_t i = 0; i < x.size(); ++i)
+    out.push_back(static_cast<double>(x[i]) * scale * static_cast<double>(weight[i]));
   return out;
 }
 

@@ -1,4 +1,5 @@
-// The oracle: every kernel's meaning as naive loops in double precision. Tests compare the kernels with these; nothing else uses them.
+// The oracle: every kernel's meaning as naive loops in double precision. Tests compare the kernels with these; nothing
+// else uses them.
 #pragma once
 
 #include <cstdint>
