@@ -57,14 +57,23 @@ void shuffle(std::vector<Line>& lines, std::uint64_t seed) {
 struct Renderer {
   ChatTemplate chat_template;
   Tokenizer tokenizer;
-  std::vector<std::string> prompts;
+  std::vector<SystemPrompt> prompts;
   Rng prompt_rng;
 
   Result<std::vector<TokenId>> ids(const Line& line, const std::string& where) {
     auto conversation = TETRAD_TRY(parse_conversation(line.text, where));
-    if (!prompts.empty()) conversation = with_system_prompt(conversation, prompts[prompt_rng.below(prompts.size())]);
+    if (const SystemPrompt* prompt = draw_prompt(conversation.category))
+      conversation = with_system_prompt(conversation, prompt->text);
     const std::string text = TETRAD_TRY(render_conversation(chat_template, conversation, where));
     return tokenizer.encode(text, false);
+  }
+
+  // A random one of those that suit; nothing when none does: the conversation keeps its own.
+  const SystemPrompt* draw_prompt(const std::string& category) {
+    std::vector<const SystemPrompt*> suitable;
+    for (const SystemPrompt& prompt : prompts)
+      if (prompt.suits(category)) suitable.push_back(&prompt);
+    return suitable.empty() ? nullptr : suitable[prompt_rng.below(suitable.size())];
   }
 };
 

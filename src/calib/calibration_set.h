@@ -15,10 +15,9 @@ namespace tetrad {
 struct CalibrationOptions {
   std::vector<std::filesystem::path> conversations;  // JSONL
   std::filesystem::path ids;                         // JSON: [[ids...], ...]
-  std::filesystem::path
-      system_prompts;  // JSON: ["...", ...]; "" in the list means none. Empty path: each conversation keeps its own
-  std::int64_t max_tokens = 65536;  // in all; 0: no limit. Ready-made ids are taken whole
-  std::int64_t max_length = 2048;   // of a sequence; the rest of a longer conversation is dropped
+  std::filesystem::path system_prompts;  // see read_system_prompts(). Empty path: each conversation keeps its own
+  std::int64_t max_tokens = 65536;       // in all; 0: no limit. Ready-made ids are taken whole
+  std::int64_t max_length = 2048;        // of a sequence; the rest of a longer conversation is dropped
   std::uint64_t seed = 0;
 
   bool empty() const { return conversations.empty() && ids.empty(); }
