@@ -205,10 +205,12 @@ Result<TensorView> Checkpoint::tensor(const std::string& name, const Shape& shap
 
 namespace {
 
-// The mapping that holds `bytes`, and the part of it in whole pages around them; nothing for bytes from elsewhere.
+// The mapping that holds `bytes`, and the part of it in whole blocks around them; nothing for bytes from elsewhere. A
+// touched page brings its whole 64 KiB block along (Linux: fault_around_bytes), so what is dropped must be whole blocks
+// too: with single pages the edges stayed, 30 KB a tensor, 1.4 GB over the 47,616 expert matrices of MiniMax-M2.7.
 template <class Use>
 void with_pages(const std::vector<SafetensorsFile>& files, std::span<const std::byte> bytes, const Use& use) {
-  constexpr std::size_t kPage = 4096;  // only a bound for the edges: larger pages are rounded by MappedFile
+  constexpr std::size_t kBlock = std::size_t{64} << 10;
   if (bytes.empty()) return;
   for (const SafetensorsFile& file : files) {
     const std::span<const std::byte> all = file.file().bytes();
@@ -216,8 +218,10 @@ void with_pages(const std::vector<SafetensorsFile>& files, std::span<const std::
     if (all.empty() || before(bytes.data(), all.data()) || !before(bytes.data(), all.data() + all.size())) continue;
     const auto begin = static_cast<std::size_t>(bytes.data() - all.data());
     TETRAD_CHECK(bytes.size() <= all.size() - begin);
-    const std::size_t from = begin / kPage * kPage;
-    const std::size_t to = std::min((begin + bytes.size() + kPage - 1) / kPage * kPage, all.size());
+    const std::size_t before_all = reinterpret_cast<std::uintptr_t>(all.data()) % kBlock;  // blocks lie in addresses
+    const std::size_t from = std::max((before_all + begin) / kBlock * kBlock, before_all) - before_all;
+    const std::size_t to =
+        std::min((before_all + begin + bytes.size() + kBlock - 1) / kBlock * kBlock - before_all, all.size());
     use(file.file(), all.subspan(from, to - from));
     return;
   }
