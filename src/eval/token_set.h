@@ -41,7 +41,8 @@ struct TokenSetOptions {
 Result<TokenSet> load_token_set(const TokenSetOptions& options, const std::filesystem::path& model_directory,
                                 const ModelConfig& config);
 
-// A document's windows. Every token with a next token counts exactly once.
+// A document's windows. With stride < context every token that has a next token counts exactly once; with stride =
+// context so does every token but the last of each window, whose next token is not in its window.
 std::vector<Window> cut_windows(const std::vector<std::int32_t>& ids, std::int64_t context, std::int64_t stride,
                                 std::size_t category);
 
