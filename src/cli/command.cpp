@@ -14,11 +14,12 @@
 namespace tetrad {
 
 Result<Compute> CommonFlags::compute() const {
-  const char* backend = std::getenv("TETRAD_BACKEND");
-  if (backend != nullptr && *backend != '\0' && std::string_view(backend) != "cpu")
-    return make_error(ErrorCode::kUsage, "unavailable backend", fmt::format("TETRAD_BACKEND={}", backend),
-                      "this build has cpu");
-  return Compute::create(threads);
+  const char* named = std::getenv("TETRAD_BACKEND");
+  const std::string_view backend = named == nullptr ? "" : named;
+  if (backend == "ref") return Compute::create(threads, "ref");
+  if (backend.empty() || backend == "cpu") return Compute::create(threads);
+  return make_error(ErrorCode::kUsage, "unavailable backend", fmt::format("TETRAD_BACKEND={}", backend),
+                    "this build has ref, cpu");
 }
 
 CLI::App* add_command(CLI::App& app, const CommonFlags& common, const std::string& name, const std::string& about) {

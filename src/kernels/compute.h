@@ -19,7 +19,7 @@ std::vector<std::string> available_simd_targets();
 class Compute {
  public:
   // `simd` empty: TETRAD_SIMD from the environment, else the best target. An unknown or unavailable name is a usage
-  // error that lists the choices.
+  // error that lists the choices. "ref" names the oracle in double precision, which is never chosen by itself.
   static Result<Compute> create(std::size_t threads, std::string simd = {});
 
   const KernelTable& kernels() const { return *kernels_; }

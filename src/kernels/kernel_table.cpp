@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "kernels/compute.h"
+#include "kernels/ref/reference.h"
 
 namespace tetrad {
 
@@ -54,6 +55,7 @@ const KernelTable* kernel_table(const std::string& simd) {
   if (simd == "avx512" && has_avx512()) return &kAvx512;
   if (simd == "avx2" && has_avx2()) return &kAvx2;
   if (simd == "scalar") return &kScalar;
+  if (simd == "ref") return &ref::kernel_table();
   return nullptr;
 }
 

@@ -82,7 +82,7 @@ struct KernelTable {
 };
 inline constexpr std::int64_t kMaxDirectRows = 4;
 
-// nullptr when there is no such target or this CPU can't run it.
+// nullptr when there is no such target or this CPU can't run it. "ref": the oracle (ref/reference.h).
 const KernelTable* kernel_table(const std::string& simd);
 
 }  // namespace tetrad

@@ -12,13 +12,15 @@ namespace tetrad::ref {
 namespace {
 
 template <class T>
-T element(std::span<const std::byte> bytes, std::int64_t i) {
+T element(const std::byte* bytes, std::int64_t i) {
   T value;
-  std::memcpy(&value, bytes.data() + static_cast<std::size_t>(i) * sizeof(T), sizeof(T));
+  std::memcpy(&value, bytes + static_cast<std::size_t>(i) * sizeof(T), sizeof(T));
   return value;
 }
 
-float weight_at(const WeightView& w, std::int64_t r, std::int64_t c) {
+}  // namespace
+
+float weight_at(const RawWeight& w, std::int64_t r, std::int64_t c) {
   const std::int64_t i = r * w.cols + c;
   switch (w.format) {
     case WeightFormat::kF32:
@@ -40,9 +42,8 @@ float weight_at(const WeightView& w, std::int64_t r, std::int64_t c) {
   return 0;
 }
 
-}  // namespace
-
-std::vector<float> decode(const WeightView& weight) {
+std::vector<float> decode(const WeightView& view) {
+  const RawWeight weight = raw_weight(view);
   std::vector<float> out;
   for (std::int64_t r = 0; r < weight.rows; ++r)
     for (std::int64_t c = 0; c < weight.cols; ++c) out.push_back(weight_at(weight, r, c));

@@ -1,5 +1,5 @@
-// The oracle: every kernel's meaning as naive loops in double precision. Tests compare the kernels with these; nothing
-// else uses them.
+// The oracle: every kernel's meaning as naive loops in double precision. Tests compare the kernels with these, and
+// TETRAD_BACKEND=ref runs whole models on them: about forty times slower, for those who doubt a result.
 #pragma once
 
 #include <cstdint>
@@ -22,5 +22,11 @@ std::vector<double> swiglu(std::span<const float> gate, std::span<const float> u
 // Causal attention as AttendArgs describes it: [rows, head_dim] in row order.
 std::vector<double> attend(const AttendArgs& args);
 std::vector<float> fake_quantize(std::span<const float> x, float input_scale);
+
+float weight_at(const RawWeight& weight, std::int64_t row, std::int64_t col);
+
+// The oracle as a table: arithmetic in double within one operation, results rounded to F32, with `bf16` to BF16 where
+// the other targets' are, except inside attention.
+const KernelTable& kernel_table();
 
 }  // namespace tetrad::ref
