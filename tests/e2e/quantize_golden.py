@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Quantized checkpoints against Model Optimizer's bytes: names, types, shapes, weights, scales, input scales, configurations."""
 import json
+import struct
 
 from _common import ROOT, check, run, scratch, tensors
 
@@ -13,12 +14,59 @@ def kind_of(name, dtype):
     return "other" if kind == ".weight" and dtype != "U8" else kind
 
 
-def compare(name, source, reference, arguments, mse=False, input_scales=True):
+E2M1 = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0]
+
+
+def f32(value):
+    return struct.unpack("<f", struct.pack("<f", value))[0]
+
+
+def e4m3(code):
+    exponent, mantissa = code >> 3, code & 7
+    return mantissa * 2.0**-9 if exponent == 0 else (8 + mantissa) * 2.0 ** (exponent - 10)
+
+
+def squared_error(weights, checkpoint, module, block):
+    """Of one block as it is stored against its BF16 weights."""
+    scale = f32(e4m3(checkpoint[module + ".weight_scale"][2][block]) * struct.unpack("<f", checkpoint[module + ".weight_scale_2"][2])[0])
+    codes = checkpoint[module + ".weight"][2][8 * block : 8 * block + 8]
+    total = 0.0
+    for i in range(16):
+        code = codes[i // 2] >> 4 * (i % 2) & 15
+        weight = struct.unpack("<f", b"\0\0" + weights[32 * block + 2 * i : 32 * block + 2 * i + 2])[0]
+        total += (weight - (-1) ** (code >> 3) * E2M1[code & 7] * scale) ** 2
+    return total
+
+
+def compare_searched(name, source, ours, theirs, limit):
+    """Algorithms that search: few block scales differ, where they do tetrad's block is no worse, elsewhere the codes are equal."""
+    weights = tensors(GOLDEN / source)
+    differing = better = blocks = 0
+    for tensor, (_, _, data) in theirs.items():
+        if not tensor.endswith(".weight_scale"):
+            continue
+        module = tensor[: -len(".weight_scale")]
+        blocks += len(data)
+        for b, (mine, reference) in enumerate(zip(ours[tensor][2], data)):
+            if mine == reference:
+                codes = [c[module + ".weight"][2][8 * b : 8 * b + 8] for c in (ours, theirs)]
+                check(codes[0] == codes[1], f"{name}: {module}: codes of block {b} differ at equal scales")
+                continue
+            differing += 1
+            a, r = (squared_error(weights[module + ".weight"][2], c, module, b) for c in (ours, theirs))
+            check(a <= r * (1 + 1e-6), f"{name}: {module}: block {b}: squared error {a} is above {r}")
+            better += a < r * (1 - 1e-6)
+    check(differing <= limit * blocks, f"{name}: {differing} of {blocks} block scales differ")
+    return f", {differing} of {blocks} block scales differ ({better} better, the others tie)"
+
+
+def compare(name, source, reference, arguments, limit=None, input_scales=True):
+    """limit: the share of block scales that may differ, for algorithms that search."""
     out = scratch() / "out"
     run("quantize", GOLDEN / source, out, "--quiet", *arguments)
     ours, theirs = tensors(out), tensors(GOLDEN / reference)
     check(set(ours) == set(theirs), f"{name}: tensor names differ: {sorted(set(ours) ^ set(theirs))[:4]}")
-    differing = blocks = 0
+    searched = ", all bytes of the quantized ones equal"
     for tensor, (dtype, shape, data) in theirs.items():
         kind = kind_of(tensor, dtype)
         mine = ours[tensor]
@@ -27,12 +75,10 @@ def compare(name, source, reference, arguments, mse=False, input_scales=True):
         check(mine[0] == dtype and mine[1] == shape, f"{name}: {tensor}: {mine[:2]} is not {dtype} {shape}")
         if kind == ".input_scale" and not input_scales:
             continue
-        if mse and kind == ".weight_scale":
-            differing += sum(a != b for a, b in zip(mine[2], data))
-            blocks += len(data)
-        elif not (mse and kind == ".weight"):
+        if limit is None or kind not in (".weight_scale", ".weight"):
             check(mine[2] == data, f"{name}: {tensor}: bytes differ")
-    check(differing <= 0.0005 * blocks, f"{name}: {differing} of {blocks} block scales differ")
+    if limit is not None:
+        searched = compare_searched(name, source, ours, theirs, limit)
     for file in ("config.json", "hf_quant_config.json"):
         mine, theirs_json = (json.loads((d / file).read_text()) for d in (out, GOLDEN / reference))
         mine_quant, theirs_quant = mine.get("quantization_config", mine), theirs_json.get("quantization_config", theirs_json)
@@ -41,21 +87,21 @@ def compare(name, source, reference, arguments, mse=False, input_scales=True):
     mine = json.loads((out / "config.json").read_text())
     for key, value in source_config.items():
         check(key == "quantization_config" or mine.get(key) == value, f"{name}: config.json lost {key}")
-    print(f"{name}: {len(theirs)} tensors equal" + (f", {differing} of {blocks} near-tie blocks differ" if mse else ""))
+    print(f"{name}: {len(theirs)} tensors{searched}")
 
 
 CALIBRATED = ["--calibration-ids", GOLDEN / "calib_ids.json", "--calibration-precision", "bf16"]
 compare("max from BF16", "tiny_m2_bf16", "tiny_m2_nvfp4", ["--algorithm", "max", *CALIBRATED])
-compare("mse", "tiny_m2_bf16", "tiny_m2_nvfp4_mse", ["--algorithm", "mse", *CALIBRATED], mse=True)
-compare("four-over-six", "tiny_m2_bf16", "tiny_m2_nvfp4_four_over_six", ["--algorithm", "four-over-six", *CALIBRATED], mse=True)
+compare("mse", "tiny_m2_bf16", "tiny_m2_nvfp4_mse", ["--algorithm", "mse", *CALIBRATED], limit=0.0005)
+# Where a block's scale is a tie between two E4M3 codes, Model Optimizer judges it by one of them and stores the other: its search divides by
+# a scaled 448, its export multiplies by 256 (83 of these blocks; in 18 the choice suffers). tetrad judges the code that is stored.
+compare("four-over-six", "tiny_m2_bf16", "tiny_m2_nvfp4_four_over_six", ["--algorithm", "four-over-six", *CALIBRATED], limit=0.001)
 compare("max from FP8", "tiny_m2_fp8", "tiny_m2_fp8_dequant_bf16_nvfp4", ["--algorithm", "max", *CALIBRATED])
 compare("GLM, weights only", "tiny_glm_bf16", "tiny_glm_nvfp4", ["--algorithm", "max"], input_scales=False)
 
 # In F32 the calibration's maxima may differ from BF16's by a rounding: within 1 %.
 out = scratch() / "f32"
 run("quantize", GOLDEN / "tiny_m2_bf16", out, "--quiet", "--algorithm", "max", "--calibration-ids", GOLDEN / "calib_ids.json")
-import struct
-
 theirs = tensors(GOLDEN / "tiny_m2_nvfp4")
 for tensor, (_, _, data) in tensors(out).items():
     if tensor.endswith(".input_scale"):
