@@ -46,8 +46,8 @@ struct LayerActivity {
   std::vector<ExpertActivity> experts;  // empty for a dense layer
 };
 
-// Gets experts whose rows are all done, while their weights are still in memory: each expert of the layer once, in ascending
-// order, those without tokens too. Calibration quantizes here, so that a weight is read once.
+// Gets experts whose rows are all done, while their weights are still in memory: each expert of the layer once, in
+// ascending order, those without tokens too. Calibration quantizes here, so that a weight is read once.
 using ExpertVisitor = std::function<Status(std::span<const std::int64_t> experts)>;
 
 class LayerStream {
@@ -67,7 +67,7 @@ class LayerStream {
 
   std::int64_t tokens() const;
   bool spilled() const;
-  std::int64_t next_layer() const;    // 0 after create(), which also embeds
+  std::int64_t next_layer() const;                                     // 0 after create(), which also embeds
   Result<LayerActivity> run_layer(const ExpertVisitor& visitor = {});  // runs layer next_layer()
 
   // Hidden states after the last layer run, rows [begin, begin + n) of all sequences one behind another. out: [n,
