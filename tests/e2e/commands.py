@@ -74,7 +74,7 @@ check(set(expert["relative_error"]) == {"gate", "up", "down"} and 0.05 < expert[
 check(sum(e["tokens"] for e in result["layers"][0]["experts"]) == 2000 * 4, "every token goes to top-4 experts, and padding to none")
 for file in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json", "config.json", "hf_quant_config.json"):
     check((out / file).exists(), f"{file} is not in the output")
-check("http" not in (base / "q.html").read_text().replace("http://www.w3.org", ""), "the report asks nobody for anything")
+check("://" not in (base / "q.html").read_text(), "the report asks nobody for anything")
 stored = tensors(out)
 check(stored["model.layers.0.block_sparse_moe.gate.weight"][0] == "F32" and stored["model.layers.0.self_attn.q_proj.weight"][0] == "BF16", "router F32, attention BF16")
 check(run("verify", out, "--against", MODEL, "--json", base / "v.json").returncode == 0, "verify accepts what quantize wrote")
