@@ -98,14 +98,82 @@ std::string worst_table(const QuantizeResult& r) {
   return table.html();
 }
 
+std::vector<std::string> layer_names(const QuantizeResult& r) {
+  std::vector<std::string> names;
+  for (const auto& layer : r.layers) names.push_back(std::to_string(layer.layer));
+  return names;
+}
+
 std::string error_lines(const QuantizeResult& r) {
-  report::LineChart chart{"layer", "relative error", {}};
+  report::LineChart chart{"layer", "relative error", {}, layer_names(r)};
   for (std::size_t p = 0; p < 3; ++p) {
-    report::Series series{kProjections[p], {}, {}};
+    report::Series series{kProjections[p], {}};
     for (const auto& layer : r.layers) series.values.push_back(relative_error(layer, p));
     chart.series.push_back(std::move(series));
   }
   return chart.html();
+}
+
+// The largest |input| of each of a layer's experts with tokens, ascending.
+std::vector<double> inputs_of(const LayerResult& layer, bool down) {
+  std::vector<double> inputs;
+  for (const auto& expert : layer.experts) {
+    const auto amax = static_cast<double>(down ? expert.activity.down_amax : expert.activity.gate_up_amax);
+    if (expert.activity.tokens > 0 && std::isfinite(amax)) inputs.push_back(amax);
+  }
+  std::sort(inputs.begin(), inputs.end());
+  return inputs;
+}
+
+std::string amax_lines(const QuantizeResult& r) {
+  report::LineChart chart{"layer", "largest |input|", {}, layer_names(r), true};
+  for (const bool down : {false, true}) {
+    const std::string name = down ? "down" : "gate and up";
+    report::Series largest{name, {}}, median{name + ", median expert", {}};
+    median.dashed = true;
+    for (const auto& layer : r.layers) {
+      const std::vector<double> inputs = inputs_of(layer, down);
+      largest.values.push_back(inputs.empty() ? std::nan("") : inputs.back());
+      median.values.push_back(inputs.empty() ? std::nan("") : inputs[inputs.size() / 2]);
+    }
+    chart.series.push_back(std::move(largest));
+    chart.series.push_back(std::move(median));
+  }
+  return chart.html();
+}
+
+std::string coverage(const QuantizeResult& r) {
+  report::HeatMap map{"layer", "expert", "tokens", "no token", layer_names(r), {}};
+  for (const auto& layer : r.layers) {
+    auto& row = map.values.emplace_back();
+    for (const auto& expert : layer.experts) row.push_back(expert.activity.tokens);
+  }
+  return map.html();
+}
+
+void add_charts(report::Page& page, const QuantizeResult& r) {
+  page.section(
+      "Error of the weights, layer by layer",
+      "‖W − Ŵ‖ / ‖W‖ over all experts of a layer. NVFP4 costs about 0.1 nearly everywhere; a layer that stands "
+      "out has weights that 4 bits suit badly.",
+      error_lines(r), Width::kHalf);
+  if (calibrated(r)) {
+    page.section(
+        "Inputs seen in calibration, layer by layer",
+        "The largest |input| of any expert, which sets input_scale, and that of the median expert. Where the two "
+        "lie far apart, one expert's outliers coarsen the 4-bit activations of all.",
+        amax_lines(r), Width::kHalf);
+    page.section(
+        "Which experts the calibration reached",
+        "Calibration tokens routed to each expert. Experts without tokens take their layer's input_scale; many "
+        "of them mean that the data are too few or too uniform.",
+        coverage(r), Width::kFull);
+  }
+  page.section(
+      "Largest errors",
+      "The matrices that lost most. Values within a few percent of each other are how a healthy model looks; a "
+      "matrix far above the rest deserves a look at its weights (outliers, or nearly all zeros).",
+      worst_table(r), calibrated(r) ? Width::kFull : Width::kHalf);
 }
 
 std::string origin(const QuantizeResult& r) {
@@ -129,18 +197,7 @@ std::string to_html(const QuantizeResult& r) {
   report::Page page("Quantized to NVFP4", r.source + " → " + r.destination);
   add_cards(page, r);
   page.warnings(r.warnings);
-  if (!r.layers.empty()) {
-    page.section(
-        "Error of the weights, layer by layer",
-        "‖W − Ŵ‖ / ‖W‖ over all experts of a layer. NVFP4 costs about 0.1 nearly everywhere; a layer that stands out "
-        "has weights that 4 bits suit badly.",
-        error_lines(r), Width::kHalf);
-    page.section("Largest errors",
-                 "The matrices that lost most. Values within a few percent of each other are how a healthy model "
-                 "looks; a matrix "
-                 "far above the rest deserves a look at its weights (outliers, or nearly all zeros).",
-                 worst_table(r), Width::kFull);
-  }
+  if (!r.layers.empty()) add_charts(page, r);
   page.section("How it was made", "", origin(r), Width::kFull);
   return page.html();
 }

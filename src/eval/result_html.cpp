@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <utility>
 
 #include "base/units.h"
 #include "eval/evaluate.h"
+#include "report/chart.h"
 #include "report/figures.h"
 #include "report/page.h"
 #include "report/table.h"
@@ -21,7 +23,8 @@ using report::percent;
 using report::Width;
 using report::with_error;
 
-constexpr std::size_t kMaxCards = 4;  // candidates with cards of their own; the table has them all
+constexpr std::size_t kMaxCategories = 30;  // that are drawn; the table has them all
+constexpr std::size_t kMaxCards = 4;        // candidates with cards of their own; the table has them all
 
 std::string count(std::int64_t number) {
   return grouped(static_cast<std::uint64_t>(std::max<std::int64_t>(0, number)));
@@ -100,6 +103,21 @@ std::string comparison(const EvalResult& r) {
   return table.html();
 }
 
+// Categories by name: candidates need not have the same ones in the same order.
+const CategoryResult* find_category(const CandidateResult& c, const std::string& name) {
+  for (const auto& category : c.categories)
+    if (category.name == name) return &category;
+  return nullptr;
+}
+
+std::vector<std::string> category_names(const EvalResult& r) {
+  std::vector<std::string> names;
+  for (const auto& c : r.candidates)
+    for (const auto& category : c.categories)
+      if (std::find(names.begin(), names.end(), category.name) == names.end()) names.push_back(category.name);
+  return names;
+}
+
 std::string category_table(const EvalResult& r, const std::vector<std::string>& names) {
   report::Table table({{"category", Column::Kind::kPath},
                        {"candidate", Column::Kind::kPath},
@@ -107,15 +125,119 @@ std::string category_table(const EvalResult& r, const std::vector<std::string>& 
                        {"KLD, mean ± s.e."},
                        {"same top-1"},
                        {"perplexity"}});
-  for (std::size_t k = 0; k < r.candidates[0].categories.size(); ++k)
+  for (const std::string& name : category_names(r)) {
+    std::string shown = name;
     for (std::size_t i = 0; i < r.candidates.size(); ++i) {
-      if (k >= r.candidates[i].categories.size()) continue;
-      const CategoryResult& category = r.candidates[i].categories[k];
-      table.row({i == 0 ? category.name : "", names[i], count(category.positions),
-                 with_error(category.kld_mean, category.kld_standard_error), percent(category.top1_agreement),
-                 figure(category.perplexity)});
+      const CategoryResult* category = find_category(r.candidates[i], name);
+      if (category == nullptr) continue;
+      table.row({shown, names[i], count(category->positions),
+                 with_error(category->kld_mean, category->kld_standard_error), percent(category->top1_agreement),
+                 figure(category->perplexity)});
+      shown.clear();
     }
+  }
   return table.html();
+}
+
+// What charts show of the candidates: as many as there are colours.
+std::size_t charted(const EvalResult& r) { return std::min(r.candidates.size(), report::kMaxSeries); }
+
+std::string histogram(const EvalResult& r, const std::vector<std::string>& names) {
+  report::LogHistogram chart{"KL divergence at a position, nats", "% of positions", 1e-9, {}};
+  for (std::size_t i = 0; i < charted(r); ++i) {
+    chart.series.push_back({names[i], r.candidates[i].position_kld});
+    chart.series.back().mark = r.candidates[i].kld.mean;
+  }
+  return chart.html();
+}
+
+std::string tails(const EvalResult& r, const std::vector<std::string>& names) {
+  report::LineChart chart{"share of positions below", "KL divergence, nats", {}};
+  chart.x_names = {"50 %", "95 %", "99 %", "99.9 %", "all"};
+  chart.log_y = true;
+  for (std::size_t i = 0; i < charted(r); ++i) {
+    const KldSummary& k = r.candidates[i].kld;
+    chart.series.push_back({names[i], {k.median, k.p95, k.p99, k.p999, k.max}});
+  }
+  return chart.html();
+}
+
+// All categories in their order; of too many, those with the largest divergence of any candidate, largest first.
+std::vector<std::string> charted_categories(const EvalResult& r) {
+  std::vector<std::string> all = category_names(r);
+  if (all.size() <= kMaxCategories) return all;
+  std::vector<std::pair<double, std::string>> ranked;
+  for (const std::string& name : all) {
+    double most = 0;
+    for (const auto& c : r.candidates)
+      if (const CategoryResult* category = find_category(c, name); category != nullptr && category->kld_mean > most)
+        most = category->kld_mean;
+    ranked.emplace_back(most, name);
+  }
+  std::stable_sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  all.clear();
+  for (std::size_t i = 0; i < kMaxCategories; ++i) all.push_back(ranked[i].second);
+  return all;
+}
+
+std::string category_bars(const EvalResult& r, const std::vector<std::string>& names) {
+  report::BarChart chart{"mean KL divergence, nats a token", charted_categories(r), {}};
+  for (std::size_t i = 0; i < charted(r); ++i) {
+    report::Series series{names[i], {}};
+    for (const auto& name : chart.groups) {
+      const CategoryResult* category = find_category(r.candidates[i], name);
+      series.values.push_back(category == nullptr ? std::nan("") : category->kld_mean);
+      series.errors.push_back(category == nullptr ? 0 : category->kld_standard_error);
+    }
+    chart.series.push_back(std::move(series));
+  }
+  return chart.html();
+}
+
+std::string hidden_error(const EvalResult& r, const std::vector<std::string>& names) {
+  report::LineChart chart{"layer", "relative error", {}};
+  for (std::size_t i = 0; i < charted(r); ++i)
+    chart.series.push_back({names[i], r.candidates[i].hidden_relative_error});
+  return chart.html();
+}
+
+std::string coverage(const EvalResult& r) {
+  report::HeatMap map{"layer", "expert", "tokens", "no token", {}, {}};
+  for (const auto& layer : r.coverage) {
+    if (layer.experts.empty()) continue;  // a dense layer
+    map.row_names.push_back(std::to_string(layer.layer));
+    auto& row = map.values.emplace_back();
+    for (const auto& expert : layer.experts) row.push_back(expert.tokens);
+  }
+  return map.html();
+}
+
+void add_charts(report::Page& page, const EvalResult& r, const std::vector<std::string>& names) {
+  const std::string first =
+      charted(r) < r.candidates.size() ? fmt::format(" Charts show the first {} candidates.", charted(r)) : "";
+  page.section("Where the divergence lies",
+               "How positions spread over KL divergence, on a logarithmic axis; the dashed line is the mean. One hump "
+               "far to the left is good. A second hump, or mass right of 0.1, are tokens that come out differently." +
+                   first,
+               histogram(r, names), Width::kHalf);
+  page.section(
+      "Tail",
+      "Half, 95 %, … of all positions lie below the value shown. A line that climbs steeply at the right means "
+      "few but bad positions; one that lies higher throughout, a loss everywhere.",
+      tails(r, names), Width::kHalf);
+  const std::size_t categories = category_names(r).size();
+  if (categories > 0)
+    page.section(
+        categories <= kMaxCategories ? "By category" : fmt::format("By category: the {} largest", kMaxCategories),
+        "Mean KL divergence with its standard error (windows as samples). Bars whose error bars overlap hardly "
+        "differ; a category far above the others is one that the calibration data may lack.",
+        category_bars(r, names), Width::kHalf);
+  page.section(
+      "Error of the hidden states, layer by layer",
+      "‖h − ĥ‖ / ‖h‖ of the hidden states after each layer. A slow rise is normal, since errors add up; a jump "
+      "names the layer that quantization hurts.",
+      hidden_error(r, names), Width::kHalf);
+  if (categories > 0) page.section("Categories in figures", "", category_table(r, names), Width::kFull);
 }
 
 std::string origin(const EvalResult& r) {
@@ -140,13 +262,16 @@ std::string to_html(const EvalResult& r) {
   page.warnings(warnings_of(r, names));
   page.section(
       "Comparison",
-      "KL divergence (KLD) in nats a token between the reference's next-token distribution and the candidate's, over "
-      "the "
-      "whole vocabulary: 0 is identical. A tail (p99.9, max) far above the mean means rare tokens that come out quite "
-      "differently.",
+      "KL divergence (KLD) in nats a token between the reference's next-token distribution and the candidate's, "
+      "over the whole vocabulary: 0 is identical. A tail (p99.9, max) far above the mean means rare tokens that "
+      "come out quite differently.",
       comparison(r), Width::kFull);
-  if (!r.candidates.empty() && !r.candidates[0].categories.empty())
-    page.section("Categories in figures", "", category_table(r, names), Width::kFull);
+  if (!r.candidates.empty()) add_charts(page, r, names);
+  if (std::any_of(r.coverage.begin(), r.coverage.end(), [](const auto& layer) { return !layer.experts.empty(); }))
+    page.section("Which experts the data reach",
+                 "Tokens that the reference routed to each expert. The figures above say nothing of experts without "
+                 "tokens; many of them mean that the data are too few or too uniform.",
+                 coverage(r), Width::kFull);
   page.section("How it was made", "", origin(r), Width::kFull);
   return page.html();
 }

@@ -9,21 +9,46 @@
 
 namespace tetrad::report {
 
-inline constexpr double kWidth =
-    520;  // of a chart's own coordinates: about CSS pixels on a desk, 0.7 of them on a phone
-inline constexpr std::size_t kColours = 6;
+// Of a chart's own coordinates: about CSS pixels on a desk, 0.7 of them on a phone, where the style makes text larger.
+inline constexpr double kWidth = 520;
 
-// About `count` round numbers from 0 to at least `largest` (> 0); the last is the axis' end.
-std::vector<double> round_ticks(double largest, int count);
-std::string tick_text(double value);                                         // 0.002, 150, 2e-05
-std::string power_text(int exponent);                                        // 10⁻³
-std::string value_text(double value);                                        // four significant digits
-double largest_finite(const std::vector<Series>& series, bool with_errors);  // 0 when there is none
+struct Tick {
+  double place;  // 0 .. 1 along the axis
+  std::string text;
+};
+
+// Values to places on an axis.
+class Scale {
+ public:
+  static Scale from_zero(double largest, int ticks);               // to a round number
+  static Scale logarithmic(double smallest, double largest);       // both > 0; at most 15 decades
+  static Scale over(const std::vector<Series>& series, bool log);  // of the values (and errors) that can be shown
+  double place(double value) const;                                // 0 .. 1, clamped
+  bool shows(double value) const;                                  // finite, and positive where it must be
+  const std::vector<Tick>& ticks() const { return ticks_; }
+
+ private:
+  void add_tick(double value, std::string text);
+
+  double low_ = 0, high_ = 1;  // log10 of the ends for a logarithmic scale
+  bool log_ = false;
+  std::vector<Tick> ticks_;
+};
 
 std::string key(const std::vector<Series>& series);  // colours and names; nothing for one series without a name
+std::size_t colour(const std::vector<Series>& series, std::size_t index);
 std::string text_at(double x, double y, std::string_view anchor, std::string_view text, std::string_view more = {});
 std::string axis_line(double x0, double y0, double x1, double y1);
+std::string hit(double x, double y, double width, double height,
+                std::string_view title);  // an unseen box with a tooltip
 std::string svg(double width, double height, std::string_view label, std::string_view body);
 std::string empty_chart();
+
+// The frame of a chart with a vertical scale: grid lines with their values, the titles of both axes.
+struct Frame {
+  double left = 62, right = kWidth - 10, top = 26, bottom = 250, height = 300;
+  double y(double place) const { return bottom - (bottom - top) * place; }
+  std::string draw(const Scale& scale, std::string_view x_title, std::string_view y_title) const;
+};
 
 }  // namespace tetrad::report

@@ -3,21 +3,29 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
 namespace tetrad::report {
 
+inline constexpr std::size_t kMaxSeries = 6;  // as many as have colours of their own; charts show no more
+
 struct Series {
   std::string name;
   std::vector<double> values;
-  std::vector<double> errors;  // half-widths of error bars; empty: none
+  std::vector<double> errors = {};                         // BarChart: half-widths of error bars; empty: none
+  bool dashed = false;                                     // LineChart: takes the colour of the series before it
+  double mark = std::numeric_limits<double>::quiet_NaN();  // LogHistogram: a dashed line here, the mean say
 };
 
-// Lines over 0, 1, 2, ...: one value an index and series. The y axis begins at 0.
+// Lines over names or over 0, 1, 2, ...: one value an index and series. The y axis begins at 0, or is logarithmic:
+// values that are not positive are left out then.
 struct LineChart {
   std::string x_title, y_title;
   std::vector<Series> series;
+  std::vector<std::string> x_names = {};  // one an index; empty: its number
+  bool log_y = false;
   std::string html() const;
 };
 
@@ -29,10 +37,10 @@ struct BarChart {
   std::string html() const;
 };
 
-// Distributions of positive values on a logarithmic axis, four bins a decade. Values below `smallest`, zero included,
-// are counted in one bin of their own at the left. The y axis is each series' share of its values.
+// Distributions of positive values on a logarithmic axis. Values below `smallest`, zero included, are counted in one
+// bin of their own at the left. The y axis is each series' share of its values.
 struct LogHistogram {
-  std::string x_title;
+  std::string x_title, y_title;
   double smallest = 1e-8;
   std::vector<Series> series;
   std::string html() const;
@@ -42,8 +50,8 @@ struct LogHistogram {
 struct HeatMap {
   std::string row_title, column_title, value_title;
   std::string zero_title;                         // what a zero means: "no tokens"
-  std::vector<std::int64_t> row_names;            // one a row
-  std::vector<std::vector<std::int64_t>> values;  // rows of equal length
+  std::vector<std::string> row_names;             // one a row
+  std::vector<std::vector<std::int64_t>> values;  // a row may be shorter than others
   std::string html() const;
 };
 

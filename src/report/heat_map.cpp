@@ -1,24 +1,29 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "report/axis.h"
+#include "report/figures.h"
 #include "report/page.h"
 
 namespace tetrad::report {
 namespace {
 
-constexpr double kFullWidth = 1080, kLeft = 52, kTop = 8;
-constexpr int kLevels = 8;
-constexpr std::size_t kHoverCells = 4096;  // more cells than these get a title a row instead: 16,000 titles are 2 MB
+constexpr double kRoom = 1030, kLeft = 58, kTop = 4;
+constexpr int kLevels = 10;
+constexpr std::size_t kHoverCells =
+    30000;  // 75 bytes a cell: 16,000 are 1.2 MB. More cells get a tooltip a row instead
 
 struct Grid {
-  std::size_t rows, columns;
-  double width, height;  // of a cell
+  std::size_t rows = 0, columns = 0;
+  double width = 0, height = 0;  // of a cell
   std::int64_t least = 0, most = 0;
 
+  bool hover() const { return rows * columns <= kHoverCells; }
+  double right() const { return kLeft + width * static_cast<double>(columns); }
+  double bottom() const { return y(rows); }
+  double y(std::size_t row) const { return kTop + height * static_cast<double>(row); }
   int level(std::int64_t value) const {  // 1 .. kLevels; 0 for zero
     if (value <= 0) return 0;
     if (most <= least) return kLevels;
@@ -28,8 +33,6 @@ struct Grid {
   }
 };
 
-double opacity(int level) { return 0.10 + 0.90 * level / kLevels; }
-
 std::size_t label_step(double cell, double room) {
   std::size_t step = 1;
   for (const std::size_t next : {2U, 5U, 10U, 20U, 50U, 100U, 200U, 500U})
@@ -38,91 +41,80 @@ std::size_t label_step(double cell, double room) {
 }
 
 Grid grid_of(const std::vector<std::vector<std::int64_t>>& values) {
-  Grid grid{values.size(), values[0].size(), 0, 0, 0, 0};
-  grid.width = std::clamp((kFullWidth - kLeft) / static_cast<double>(grid.columns), 1.0, 30.0);
-  grid.height = std::clamp(grid.width * 1.6, 9.0, 22.0);
-  for (const auto& row : values)
+  Grid grid;
+  grid.rows = values.size();
+  for (const auto& row : values) {
+    grid.columns = std::max(grid.columns, row.size());
     for (const std::int64_t v : row)
       if (v > 0) {
         grid.least = grid.least == 0 ? v : std::min(grid.least, v);
         grid.most = std::max(grid.most, v);
       }
+  }
+  // Whole pixels: cells of one size, no seams. Beyond 500 columns cells are 2 wide and the map scrolls.
+  grid.width = grid.columns == 0 ? 0 : std::clamp(std::floor(kRoom / static_cast<double>(grid.columns)), 2.0, 30.0);
+  grid.height = std::clamp(std::ceil(grid.width * 1.6), 8.0, 22.0);
   return grid;
 }
 
 std::string legend(const HeatMap& map, const Grid& grid) {
-  std::string text = fmt::format("<div class=\"key\"><span>{}: {} </span><span>", escape(map.value_title), grid.least);
-  for (int level = 1; level <= kLevels; ++level)
-    text += fmt::format("<i style=\"background:var(--heat);opacity:{:.2f};margin-right:1px\"></i>", opacity(level));
-  return text + fmt::format(" {}</span><span><i style=\"background:var(--bad)\"></i>{}</span></div>\n", grid.most,
-                            escape(map.zero_title));
+  std::string text = "<div class=\"key\">";
+  if (grid.most > 0) {
+    text += fmt::format("<span>{}: {} <span class=\"ramp\">", escape(map.value_title),
+                        grouped(static_cast<std::uint64_t>(grid.least)));
+    for (int level = 1; level <= kLevels; ++level) text += fmt::format("<i class=\"h{}\"></i>", level);
+    text += fmt::format("</span> {} (logarithmic)</span>", grouped(static_cast<std::uint64_t>(grid.most)));
+  }
+  return text + fmt::format("<span><i class=\"h0\"></i>{}</span></div>\n", escape(map.zero_title));
 }
 
-std::string cells(const HeatMap& map, const Grid& grid) {
-  const bool hover = grid.rows * grid.columns <= kHoverCells;
-  std::array<std::string, kLevels + 1> by_level;
-  const double gap = grid.width > 6 ? 1 : 0;
-  for (std::size_t r = 0; r < grid.rows; ++r)
-    for (std::size_t c = 0; c < grid.columns && c < map.values[r].size(); ++c) {
-      const std::int64_t value = map.values[r][c];
-      const double x = kLeft + grid.width * static_cast<double>(c), y = kTop + grid.height * static_cast<double>(r);
-      const double w = grid.width - gap, h = grid.height - 1;
-      std::string& out = by_level[static_cast<std::size_t>(grid.level(value))];
-      if (hover)
-        out += fmt::format("<path d=\"M{:.1f} {:.1f}h{:.1f}v{:.1f}h{:.1f}z\"><title>{} {}, {} {}: {}</title></path>\n",
-                           x, y, w, h, -w, escape(map.row_title), map.row_names[r], escape(map.column_title), c, value);
-      else
-        out += fmt::format("M{:.1f} {:.1f}h{:.1f}v{:.0f}h{:.1f}z", x, y, w, h, -w);
-    }
-  std::string body;
-  for (int level = 0; level <= kLevels; ++level) {
-    const std::string& part = by_level[static_cast<std::size_t>(level)];
-    if (part.empty()) continue;
-    const std::string style =
-        level == 0 ? "class=\"none\"" : fmt::format("class=\"heat\" fill-opacity=\"{:.2f}\"", opacity(level));
-    body += hover ? fmt::format("<g {}>\n{}</g>\n", style, part) : fmt::format("<path {} d=\"{}\"/>\n", style, part);
+// A cell is a path within its row's group; classes carry the colours.
+std::string cells(const HeatMap& map, const Grid& grid, std::size_t row) {
+  std::string body = fmt::format("<g transform=\"translate({} {})\">", kLeft, grid.y(row));
+  const double w = grid.width - (grid.width > 6 ? 1 : 0), h = grid.height - 1;
+  for (std::size_t c = 0; c < map.values[row].size(); ++c) {
+    const std::int64_t value = map.values[row][c];
+    body += fmt::format("<path class=\"h{}\" d=\"M{} 0h{}v{}h-{}z\"", grid.level(value),
+                        grid.width * static_cast<double>(c), w, h, w);
+    if (grid.hover())
+      body += fmt::format("><title>{} {}, {} {}: {}</title></path>", escape(map.row_title), escape(map.row_names[row]),
+                          escape(map.column_title), c, value);
+    else
+      body += "/>";
   }
-  return body;
+  return body + "</g>\n";
 }
 
-// What a row holds, for large maps.
-std::string row_titles(const HeatMap& map, const Grid& grid) {
-  std::string body;
-  for (std::size_t r = 0; r < grid.rows; ++r) {
-    auto sorted = map.values[r];
-    if (sorted.empty()) continue;
-    std::sort(sorted.begin(), sorted.end());
-    const auto zeros = std::count(sorted.begin(), sorted.end(), 0);
-    body += fmt::format(
-        "<rect class=\"hit\" x=\"{}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\"><title>{} {}: {} to {}, median "
-        "{}; {} with "
-        "{}</title></rect>\n",
-        kLeft, kTop + grid.height * static_cast<double>(r), grid.width * static_cast<double>(grid.columns), grid.height,
-        escape(map.row_title), map.row_names[r], sorted.front(), sorted.back(), sorted[sorted.size() / 2], zeros,
-        escape(map.zero_title));
-  }
-  return body;
+// What a row holds, for maps too large for a tooltip a cell.
+std::string row_hit(const HeatMap& map, const Grid& grid, std::size_t row) {
+  auto sorted = map.values[row];
+  if (sorted.empty()) return {};
+  std::sort(sorted.begin(), sorted.end());
+  return hit(kLeft, grid.y(row), grid.width * static_cast<double>(sorted.size()), grid.height,
+             fmt::format("{} {}: {} to {}, median {}; {}: {}", map.row_title, map.row_names[row], sorted.front(),
+                         sorted.back(), sorted[sorted.size() / 2], map.zero_title,
+                         std::count(sorted.begin(), sorted.end(), 0)));
 }
 
 }  // namespace
 
 std::string HeatMap::html() const {
-  if (values.empty() || values[0].empty() || row_names.size() != values.size()) return empty_chart();
   const Grid grid = grid_of(values);
-  const double bottom = kTop + grid.height * static_cast<double>(grid.rows);
-  const double right = kLeft + grid.width * static_cast<double>(grid.columns);
-  std::string body = cells(*this, grid);
-  if (grid.rows * grid.columns > kHoverCells) body += row_titles(*this, grid);
-  for (std::size_t r = 0; r < grid.rows; r += label_step(grid.height, 13))
-    body += text_at(kLeft - 6, kTop + grid.height * (static_cast<double>(r) + 0.5) + 4, "end",
-                    std::to_string(row_names[r]));
-  for (std::size_t c = 0; c < grid.columns; c += label_step(grid.width, 26))
-    body += text_at(kLeft + grid.width * (static_cast<double>(c) + 0.5), bottom + 15, "middle", std::to_string(c));
-  body += text_at((kLeft + right) / 2, bottom + 34, "middle", column_title);
-  body += text_at(12, (kTop + bottom) / 2, "middle", row_title,
-                  fmt::format(" transform=\"rotate(-90 12 {:.1f})\"", (kTop + bottom) / 2));
-  return legend(*this, grid) + "<div class=\"scroll wide\">" +
-         svg(std::max(right + 4, 700.0), bottom + 42, value_title, body) + "</div>\n";
+  if (grid.columns == 0 || row_names.size() != values.size()) return empty_chart();
+  const double bottom = grid.bottom();
+  std::string body;
+  for (std::size_t r = 0; r < grid.rows; ++r)
+    body += cells(*this, grid, r) + (grid.hover() ? "" : row_hit(*this, grid, r));
+  for (std::size_t r = 0; r < grid.rows; r += label_step(grid.height, 14))
+    body += text_at(kLeft - 6, grid.y(r) + grid.height / 2 + 4, "end", row_names[r]);
+  for (std::size_t c = 0; c < grid.columns; c += label_step(grid.width, 30))
+    body += text_at(kLeft + grid.width * (static_cast<double>(c) + 0.5), bottom + 16, "middle", std::to_string(c));
+  body += text_at(kLeft, bottom + 36, "start", column_title);
+  body += text_at(14, kTop, "end", row_title, fmt::format(" transform=\"rotate(-90 14 {:.1f})\"", kTop));
+  // Its natural size in pixels: small maps aren't blown up, large ones scroll in their box.
+  const double width = std::max(grid.right() + 4, 180.0), height = std::max(bottom + 42, 90.0);
+  return legend(*this, grid) + fmt::format("<div class=\"scroll\"><div style=\"width:{:.0f}px\">", width) +
+         svg(width, height, value_title, body) + "</div></div>\n";
 }
 
 }  // namespace tetrad::report

@@ -4,11 +4,12 @@
 #include <cmath>
 
 #include "report/axis.h"
+#include "report/figures.h"
 
 namespace tetrad::report {
 namespace {
 
-constexpr double kLeft = 58, kRight = kWidth - 12, kTop = 24, kBottom = 250, kHeight = 292;
+constexpr double kEdge = 12;  // between the frame's ends and the first and last index
 
 // Every how many indices a label stands, so that at most ten do.
 std::size_t label_step(std::size_t count) {
@@ -17,46 +18,79 @@ std::size_t label_step(std::size_t count) {
       if (count <= 10 * factor * power) return factor * power;
 }
 
+class Drawing {
+ public:
+  Drawing(const LineChart& chart, std::size_t count)
+      : chart_(chart), count_(count), scale_(Scale::over(chart.series, chart.log_y)) {}
+
+  std::string frame() const {
+    std::string body = frame_.draw(scale_, chart_.x_title, chart_.y_title);
+    const std::size_t step = label_step(count_);
+    for (std::size_t i = 0; i < count_; i += step) body += text_at(x(i), frame_.bottom + 18, "middle", name(i));
+    return body;
+  }
+
+  std::string line(std::size_t s) const {
+    const Series& series = chart_.series[s];
+    std::string path, dots;
+    bool pen_down = false;
+    for (std::size_t i = 0; i < series.values.size(); ++i) {
+      if (!scale_.shows(series.values[i])) {
+        pen_down = false;
+        continue;
+      }
+      const double y = frame_.y(scale_.place(series.values[i]));
+      path += fmt::format("{}{:.1f} {:.1f}", pen_down ? "L" : "M", x(i), y);
+      pen_down = true;
+      if (!series.dashed)
+        dots += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{}\"/>\n", x(i), y, count_ > 24 ? "2" : "3.2");
+    }
+    const std::size_t c = colour(chart_.series, s);
+    return fmt::format("<path class=\"line c{}{}\" d=\"{}\"/>\n<g class=\"f{}\">{}</g>\n", c,
+                       series.dashed ? " dashed" : "", path, c, dots);
+  }
+
+  // One unseen box an index, whose tooltip has all values there.
+  std::string hits() const {
+    std::string body;
+    const double width = count_ == 1 ? frame_.right - frame_.left : x(1) - x(0);
+    for (std::size_t i = 0; i < count_; ++i) {
+      std::string title = chart_.x_names.empty() ? chart_.x_title + " " + name(i) : name(i);
+      for (const Series& s : chart_.series)
+        if (i < s.values.size())
+          title += fmt::format("\n{}{}{}", s.name, s.name.empty() ? "" : ": ", figure(s.values[i]));
+      body += hit(x(i) - width / 2, frame_.top, width, frame_.bottom - frame_.top, title);
+    }
+    return body;
+  }
+
+  double height() const { return frame_.height; }
+
+ private:
+  double x(std::size_t i) const {
+    if (count_ == 1) return (frame_.left + frame_.right) / 2;
+    const double room = frame_.right - frame_.left - 2 * kEdge;
+    return frame_.left + kEdge + room * static_cast<double>(i) / static_cast<double>(count_ - 1);
+  }
+  std::string name(std::size_t i) const { return i < chart_.x_names.size() ? chart_.x_names[i] : std::to_string(i); }
+
+  const LineChart& chart_;
+  std::size_t count_;
+  Frame frame_;
+  Scale scale_;
+};
+
 }  // namespace
 
 std::string LineChart::html() const {
   std::size_t count = 0;
   for (const Series& s : series) count = std::max(count, s.values.size());
   if (count == 0) return empty_chart();
-  const double largest = largest_finite(series, false);
-  const std::vector<double> ticks = round_ticks(largest > 0 ? largest : 1, 5);
-  const auto x_of = [&](std::size_t i) {
-    return count == 1 ? (kLeft + kRight) / 2
-                      : kLeft + 8 + (kRight - kLeft - 16) * static_cast<double>(i) / static_cast<double>(count - 1);
-  };
-  const auto y_of = [&](double v) { return kBottom - (kBottom - kTop) * v / ticks.back(); };
-
-  std::string body;
-  for (const double tick : ticks)
-    body +=
-        axis_line(kLeft, y_of(tick), kRight, y_of(tick)) + text_at(kLeft - 6, y_of(tick) + 4, "end", tick_text(tick));
-  for (std::size_t i = 0; i < count; i += label_step(count))
-    body += text_at(x_of(i), kBottom + 17, "middle", std::to_string(i));
-  body += text_at((kLeft + kRight) / 2, kHeight - 6, "middle", x_title);
-  body += text_at(2, 12, "start", y_title);
-  for (std::size_t s = 0; s < series.size(); ++s) {
-    std::string path, marks;
-    bool pen_down = false;
-    for (std::size_t i = 0; i < series[s].values.size(); ++i) {
-      const double value = series[s].values[i];
-      if (!std::isfinite(value)) {
-        pen_down = false;
-        continue;
-      }
-      path += fmt::format("{}{:.1f} {:.1f}", pen_down ? "L" : "M", x_of(i), y_of(value));
-      pen_down = true;
-      marks += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{}\"><title>{}: {}</title></circle>\n", x_of(i),
-                           y_of(value), count > 24 ? "2" : "3", i, value_text(value));
-    }
-    body += fmt::format("<path class=\"line\" stroke=\"var(--s{0})\" d=\"{1}\"/>\n<g fill=\"var(--s{0})\">{2}</g>\n",
-                        s % kColours, path, marks);
-  }
-  return key(series) + svg(kWidth, kHeight, y_title, body);
+  const Drawing drawing(*this, count);
+  std::string body = drawing.frame();
+  for (std::size_t s = 0; s < series.size(); ++s) body += drawing.line(s);
+  body += drawing.hits();
+  return key(series) + svg(kWidth, drawing.height(), y_title, body);
 }
 
 }  // namespace tetrad::report
