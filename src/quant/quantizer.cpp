@@ -5,11 +5,15 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
+#include <optional>
 #include <vector>
 
 #include "base/check.h"
 #include "kernels/kernel_table.h"
 #include "kernels/quantize_nvfp4.h"
+#include "numeric/bf16.h"
+#include "numeric/e4m3.h"
 
 namespace tetrad {
 namespace {
@@ -47,6 +51,27 @@ std::size_t scale_bytes(const WeightView& weight) {
   return 0;
 }
 
+// The largest |value| of a row of FP8 from the codes alone: without the sign they order as their values do, and so do
+// the products with a scale, rounded. Decoding the row takes a fifth of the whole time for max. Nothing if a value of
+// the row may be NaN or infinite: these must be counted.
+std::optional<float> fp8_row_amax(const RawWeight& w, std::int64_t row) {
+  constexpr std::uint8_t kNan = 0x7F;
+  const auto* codes = reinterpret_cast<const std::uint8_t*>(w.data) + row * w.cols;
+  const std::byte* scales = w.scales + row / w.block_rows * w.scale_cols * 4;
+  float amax = 0;
+  for (std::int64_t col = 0; col < w.cols; col += w.block_cols, scales += 4) {
+    const std::int64_t n = std::min(w.block_cols, w.cols - col);
+    std::uint8_t most = 0;
+    for (std::int64_t i = 0; i < n; ++i) most = std::max(most, static_cast<std::uint8_t>(codes[col + i] & kNan));
+    float scale = 0;
+    std::memcpy(&scale, scales, sizeof scale);
+    const float value = round_to_bf16(e4m3_to_float(most) * std::fabs(scale));
+    if (most == kNan || !std::isfinite(scale) || !std::isfinite(value)) return std::nullopt;
+    amax = std::max(amax, value);
+  }
+  return amax;
+}
+
 // One thread's work on one matrix: decodes a row at a time into its scratch.
 class RowWorker {
  public:
@@ -58,6 +83,12 @@ class RowWorker {
                                       kQuantizeRowMultiple)) {}
 
   void range(std::int64_t row, WeightRange& range) {
+    if (weight_.format == WeightFormat::kFp8Block) {
+      if (const auto amax = fp8_row_amax(weight_, row)) {
+        range.amax = std::max(range.amax, *amax);
+        return;
+      }
+    }
     decode(row);
     kernels_.range(row_.data(), weight_.cols, &range.amax, &range.nonfinite);
   }

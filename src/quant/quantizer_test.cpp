@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <map>
 
 #include "base/rng.h"
@@ -310,6 +311,27 @@ TEST(Quantizer, NonFiniteWeightsAreReportedAndCountAsZero) {
     EXPECT_EQ(q.codes[3] >> 4, 0);
     for (const std::uint8_t scale : q.scales) EXPECT_TRUE(scale >= 1 && scale <= 126);
   }
+}
+
+TEST(Quantizer, RangeOfFp8WithOddScales) {
+  const float infinity = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+  for (const float scale : {-2.5F, 0.0F, -0.0F, 0x1p-149F, 1e-38F, 7.5e35F, 1e36F, infinity, -infinity, nan})
+    for (const std::int64_t block : {2, 3}) {  // the second row of blocks: rows 128 and 129; 3: a partial block
+      Stored source = stored(WeightFormat::kFp8Block, 130, 144, 10);
+      std::memcpy(source.scales.data() + 4 * block, &scale, 4);
+      source.values.clear();
+      set_values(source);
+      WeightRange expected;
+      for (const float v : source.values) {
+        if (std::isfinite(v))
+          expected.amax = std::max(expected.amax, std::fabs(v));
+        else
+          ++expected.nonfinite;
+      }
+      const WeightRange range = weight_range_serial(compute_of("", 1), source.view);
+      EXPECT_EQ(range.amax, expected.amax) << scale;
+      EXPECT_EQ(range.nonfinite, expected.nonfinite) << scale;
+    }
 }
 
 // The small models that Model Optimizer exported: expert matrices from BF16 and from FP8; gate and up share their amax.
