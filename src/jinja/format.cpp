@@ -10,11 +10,16 @@
 namespace tetrad::jinja {
 namespace {
 
+// What %s %r %a and !s !r !a make of a value.
+std::string converted(char how, const Value& value) {
+  return how == 's' ? str(value) : how == 'r' ? repr(value) : ascii_repr(value);
+}
+
 // "%..." of printf style, one conversion after the other.
 class PercentFormatter {
  public:
-  PercentFormatter(Runtime& runtime, const std::string& format, const Value& value)
-      : runtime_(runtime), format_(format), value_(value) {}
+  PercentFormatter(Runtime& runtime, const Str& format, const Value& value)
+      : runtime_(runtime), format_(format.text), markup_(format.markup), value_(value) {}
 
   std::string run() {
     while (at_ < format_.size()) {
@@ -113,13 +118,19 @@ class PercentFormatter {
     convert(spec, named ? *named : next_value());
   }
 
+  // A Markup escapes what is put into it.
+  std::string shown(char type, const Value& value) const {
+    std::string text = converted(type, value);
+    return markup_ && !(type == 's' && value.is_string() && value.str().markup) ? escape_html(text) : text;
+  }
+
   void convert(FormatSpec& spec, const Value& value) {
     switch (spec.type) {
       case 's':
       case 'r':
       case 'a':
         if (spec.align == '=') spec.align = '>', spec.fill = " ";
-        out_ += format_text(runtime_, spec.type == 's' ? str(value) : repr(value), spec, '>');
+        out_ += format_text(runtime_, shown(spec.type, value), spec, '>');
         return;
       case 'c': {
         std::string character = value.is_string() ? value.text() : std::string();
@@ -185,6 +196,7 @@ class PercentFormatter {
 
   Runtime& runtime_;
   const std::string& format_;
+  bool markup_;
   const Value& value_;
   std::string out_;
   std::size_t at_ = 0;
@@ -195,7 +207,7 @@ class PercentFormatter {
 // "{...}" of str.format.
 class BraceFormatter {
  public:
-  BraceFormatter(Runtime& runtime, const Args& args) : runtime_(runtime), args_(args) {}
+  BraceFormatter(Runtime& runtime, const Args& args, bool markup) : runtime_(runtime), args_(args), markup_(markup) {}
 
   std::string run(const std::string& format, int depth) {
     if (depth > 2) fail("Max string recursion exceeded");
@@ -242,12 +254,13 @@ class BraceFormatter {
     if (at < text.size() && text[at] == '!') {
       const char how = at + 1 < text.size() ? text[at + 1] : '\0';
       if (how != 's' && how != 'r' && how != 'a') fail("Unknown conversion specifier");
-      value = runtime_.text(how == 's' ? str(value) : repr(value));
+      value = runtime_.text(converted(how, value));
       at += 2;
       if (at < text.size() && text[at] != ':') fail("expected ':' after conversion specifier");
     }
     const std::string spec = at < text.size() ? run(text.substr(at + 1), depth + 1) : std::string();
-    return format_value(runtime_, value, spec);
+    const std::string formatted = format_value(runtime_, value, spec);
+    return markup_ && !(value.is_string() && value.str().markup) ? escape_html(formatted) : formatted;
   }
 
   Value lookup(const std::string& path) {
@@ -288,6 +301,7 @@ class BraceFormatter {
 
   Runtime& runtime_;
   const Args& args_;
+  bool markup_;
   std::size_t next_ = 0;
   bool automatic_ = false, manual_ = false;
 };
@@ -295,11 +309,11 @@ class BraceFormatter {
 }  // namespace
 
 std::string percent_format(Runtime& runtime, const Str& format, const Value& value) {
-  return PercentFormatter(runtime, format.text, value).run();
+  return PercentFormatter(runtime, format, value).run();
 }
 
 std::string brace_format(Runtime& runtime, const Str& format, const Args& args) {
-  return BraceFormatter(runtime, args).run(format.text, 0);
+  return BraceFormatter(runtime, args, format.markup).run(format.text, 0);
 }
 
 }  // namespace tetrad::jinja

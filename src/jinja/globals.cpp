@@ -130,17 +130,35 @@ Value make_joiner(Runtime& runtime, const Args& args) {
   return Value(ObjectRef(std::make_shared<Joiner>(bound.has(0) ? bound.at(0) : runtime.text(", "))));
 }
 
+Value dict_fromkeys(Runtime& runtime, const Args& args) {
+  const Bound bound("fromkeys", args, {"iterable", "value"}, 1);
+  if (!args.keyword.empty()) fail("fromkeys() takes no keyword arguments");
+  auto dict = runtime.dict();
+  for (const Value& key : collect(runtime, bound.at(0))) dict->set(key, bound.value(1, Value(None{})));
+  return Value(DictRef(dict));
+}
+
+class DictFunction : public Function {
+ public:
+  DictFunction() : Function("dict", make_dict) {}
+  std::optional<Value> attribute(Runtime&, std::string_view name) override {
+    if (name != "fromkeys") return std::nullopt;
+    return Value(ObjectRef(std::make_shared<Function>("fromkeys", dict_fromkeys)));
+  }
+};
+
 using GlobalFunction = Value (*)(Runtime&, const Args&);
 constexpr std::pair<std::string_view, GlobalFunction> kGlobals[] = {
-    {"range", make_range},          {"dict", make_dict},
-    {"namespace", make_namespace},  {"raise_exception", raise_exception},
-    {"strftime_now", strftime_now}, {"cycler", make_cycler},
-    {"joiner", make_joiner},
+    {"range", make_range},          {"namespace", make_namespace}, {"raise_exception", raise_exception},
+    {"strftime_now", strftime_now}, {"cycler", make_cycler},       {"joiner", make_joiner},
 };
 
 }  // namespace
 
 std::optional<Value> global(Runtime&, std::string_view name) {
+  if (name == "dict") return Value(ObjectRef(std::make_shared<DictFunction>()));
+  if (name == "self" || name == "lipsum")
+    throw Fault{"'" + std::string(name) + "' is not supported", 0, ErrorCode::kUnsupported};
   for (const auto& [known, function] : kGlobals)
     if (known == name) return Value(ObjectRef(std::make_shared<Function>(std::string(name), function)));
   return std::nullopt;

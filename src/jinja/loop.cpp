@@ -3,12 +3,22 @@
 #include <utility>
 
 #include "jinja/arguments.h"
+#include "jinja/print.h"
 
 namespace tetrad::jinja {
 
+std::optional<Value> Loop::pull() {
+  if (!next_) return std::nullopt;
+  // The loop's filter can see the loop through a namespace; next_ must not be entered, or dropped, while it runs.
+  if (std::exchange(pulling_, true)) fail("generator already executing");
+  auto item = next_();
+  pulling_ = false;
+  return item;
+}
+
 std::optional<Value> Loop::fetch() {
   if (ahead_at_ < ahead_.size()) return ahead_[ahead_at_++];
-  return next_ ? next_() : std::nullopt;
+  return pull();
 }
 
 bool Loop::advance() {
@@ -26,7 +36,7 @@ const std::optional<Value>& Loop::peek() {
 
 Int Loop::count() {
   if (!length_) {
-    while (auto item = next_()) ahead_.push_back(std::move(*item));
+    while (auto item = pull()) ahead_.push_back(std::move(*item));
     next_ = nullptr;
     length_ = static_cast<std::size_t>(index0_ + 1) + (ahead_.size() - ahead_at_) + (peeked_ && after_ ? 1 : 0);
   }
@@ -41,6 +51,8 @@ void Loop::unlink() {
   after_.reset();
   last_changed_.reset();
 }
+
+std::string Loop::description() { return "<LoopContext " + int_text(index0_ + 1) + "/" + int_text(count()) + ">"; }
 
 Value Loop::changed(const Args& args) {
   bool same = last_changed_.has_value() && last_changed_->size() == args.positional.size();

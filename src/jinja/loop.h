@@ -27,12 +27,14 @@ class Loop : public Object {
   const Value& current() const { return current_; }
 
   std::string type_name() const override { return "LoopContext"; }
+  std::string description() override;
   bool callable() const override { return true; }
   Value call(Runtime& runtime, const Args& args) override;
   std::optional<Value> attribute(Runtime& runtime, std::string_view name) override;
   void unlink() override;
 
  private:
+  std::optional<Value> pull();  // from next_; throws Fault when that is what asks
   std::optional<Value> fetch();
   const std::optional<Value>& peek();
   Int count();
@@ -46,6 +48,7 @@ class Loop : public Object {
   Recurse recurse_;
   Int index0_ = -1;
   bool peeked_ = false;
+  bool pulling_ = false;
   std::optional<Value> after_;
   Value current_, before_;
   std::optional<std::vector<Value>> last_changed_;

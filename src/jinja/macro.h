@@ -16,7 +16,7 @@ class Macro : public Object {
       : Object(ObjectKind::kMacro), interpreter_(interpreter), statement_(statement), scope_(std::move(scope)) {}
 
   std::string type_name() const override { return "Macro"; }
-  std::string description() const override { return "<Macro '" + statement_.name + "'>"; }
+  std::string description() override { return "<Macro '" + statement_.name + "'>"; }
   bool callable() const override { return true; }
   Value call(Runtime& runtime, const Args& args) override;
   std::optional<Value> attribute(Runtime& runtime, std::string_view name) override;

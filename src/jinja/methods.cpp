@@ -14,6 +14,9 @@ bool one_of(std::string_view name, const std::string_view (&names)[kCount]) {
   return std::find(std::begin(names), std::end(names), name) != std::end(names);
 }
 
+// The others take positional arguments alone.
+constexpr std::string_view kKeywordMethods[] = {"split", "rsplit", "splitlines", "format", "expandtabs"};
+
 // Methods that change a list or dict exist, but the sandbox gives an Undefined that fails when it is used.
 Value unsafe(const Value& self, std::string_view name) {
   return Value::undefined("access to attribute '" + std::string(name) + "' of '" + type_name(self) +
@@ -56,7 +59,10 @@ Value list_index(Runtime&, const Value& self, const Args& args) {
 }
 
 Value bind_method(std::string_view name, Method method, const Value& self) {
-  auto body = [method, self](Runtime& runtime, const Args& args) { return method(runtime, self, args); };
+  auto body = [method, self, name = std::string(name)](Runtime& runtime, const Args& args) {
+    if (!args.keyword.empty() && !one_of(name, kKeywordMethods)) fail(name + "() takes no keyword arguments");
+    return method(runtime, self, args);
+  };
   return Value(ObjectRef(std::make_shared<Function>(std::string(name), std::move(body), self.depth() + 1)));
 }
 
@@ -79,6 +85,8 @@ std::optional<Value> list_attribute(const Value& self, std::string_view name) {
                                                  "insert", "sort",  "extend", "remove"};
   if (name == "count") return bind_method(name, list_count, self);
   if (name == "index") return bind_method(name, list_index, self);
+  if (self.list().group && name == "grouper") return self.list().items[0];
+  if (self.list().group && name == "list") return self.list().items[1];
   if (self.is_tuple()) return std::nullopt;
   if (name == "copy") return bind_method(name, copy, self);
   if (one_of(name, kUnsafe)) return unsafe(self, name);

@@ -112,7 +112,10 @@ Value extreme(Runtime& runtime, const Value& value, const Args& args) {
 
 // One group of groupby: a pair that also answers to .grouper and .list.
 Value group(Runtime& runtime, Value grouper, std::vector<Value> items) {
-  return runtime.tuple({std::move(grouper), runtime.list(std::move(items))});
+  auto pair = std::make_shared<List>(std::vector<Value>{std::move(grouper), runtime.list(std::move(items))}, true,
+                                     runtime.budget());
+  pair->group = true;
+  return Value(ListRef(std::move(pair)));
 }
 
 Value groupby(Runtime& runtime, const Value& value, const Args& args) {

@@ -1,5 +1,6 @@
 #include "jinja/parser.h"
 
+#include <algorithm>
 #include <initializer_list>
 #include <string>
 
@@ -13,6 +14,11 @@ namespace {
 
 constexpr int kMaxStatementDepth = 200;
 using Ends = std::initializer_list<std::string_view>;
+
+bool names_loop(const Expr& target) {
+  if (target.kind == ExprKind::kName) return target.name == "loop";
+  return std::any_of(target.children.begin(), target.children.end(), [](const ExprPtr& e) { return names_loop(*e); });
+}
 
 class Parser {
  public:
@@ -118,6 +124,7 @@ class Parser {
     auto node = std::make_unique<Stmt>(StmtKind::kFor, line);
     stream_.take();
     node->targets.push_back(expressions_.target(false, "in"));
+    if (names_loop(*node->targets[0])) throw Fault{"Can't assign to special loop variable in for-loop target", line};
     stream_.expect_name("in");
     node->exprs.push_back(expressions_.tuple(false, "recursive"));
     node->exprs.push_back(stream_.skip_name("if") ? expressions_.expression() : nullptr);

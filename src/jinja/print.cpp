@@ -67,7 +67,7 @@ class ReprWriter {
   void write_object(Object& object, int depth) {
     switch (object.kind()) {
       case ObjectKind::kNamespace:
-        out += "<TemplateNamespace ";
+        out += "<Namespace ";
         write_dict(static_cast<const Namespace&>(object).attributes(), depth);
         out += ">";
         return;
@@ -141,6 +141,14 @@ std::string float_text(double value) {
   return sign + digits.substr(0, whole) + "." + digits.substr(whole);
 }
 
+namespace {
+std::string escaped_character(char32_t c) {
+  const auto code = static_cast<unsigned>(c);
+  if (c < 0x100) return fmt::format("\\x{:02x}", code);
+  return c < 0x10000 ? fmt::format("\\u{:04x}", code) : fmt::format("\\U{:08x}", code);
+}
+}  // namespace
+
 std::string text_repr(std::string_view text) {
   const bool single = text.find('\'') != std::string_view::npos && text.find('"') == std::string_view::npos;
   const char quote = single ? '"' : '\'';
@@ -158,12 +166,8 @@ std::string text_repr(std::string_view text) {
       out += "\\t";
     else if (is_printable(c))
       out += text.substr(begin, i - begin);
-    else if (c < 0x100)
-      out += fmt::format("\\x{:02x}", static_cast<unsigned>(c));
-    else if (c < 0x10000)
-      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
     else
-      out += fmt::format("\\U{:08x}", static_cast<unsigned>(c));
+      out += escaped_character(c);
   }
   return out + quote;
 }
@@ -172,6 +176,19 @@ std::string repr(const Value& value) {
   ReprWriter writer;
   writer.write(value, 0);
   return std::move(writer.out);
+}
+
+std::string ascii_repr(const Value& value) {
+  const std::string text = repr(value);
+  std::string out;
+  for (std::size_t i = 0; i < text.size();) {
+    const char32_t c = utf8_next(text, i);
+    if (c < 0x80)
+      out += static_cast<char>(c);
+    else
+      out += escaped_character(c);
+  }
+  return out;
 }
 
 std::string str(const Value& value) {
@@ -199,7 +216,7 @@ std::optional<std::string> without_underscores(std::string_view text) {
 }  // namespace
 
 std::optional<Int> parse_int(std::string_view text, int base) {
-  const auto cleaned = without_underscores(strip(text));
+  const auto cleaned = without_underscores(ascii_digits(strip(text)));
   if (!cleaned) return std::nullopt;
   std::string_view digits = *cleaned;
   const bool negative = digits.starts_with('-');
@@ -227,7 +244,7 @@ std::optional<Int> parse_int(std::string_view text, int base) {
 }
 
 std::optional<double> parse_float(std::string_view text) {
-  const auto cleaned = without_underscores(strip(text));
+  const auto cleaned = without_underscores(ascii_digits(strip(text)));
   if (!cleaned || cleaned->empty()) return std::nullopt;
   std::string_view digits = *cleaned;
   const bool negative = digits.starts_with('-');

@@ -14,6 +14,7 @@ std::string float_text(
     double value);  // repr(): the shortest text that reads back, exponent form below 1e-4 and from 1e16
 std::string str(const Value& value);
 std::string repr(const Value& value);
+std::string ascii_repr(const Value& value);    // ascii(): repr with all beyond ASCII escaped
 std::string text_repr(std::string_view text);  // a quoted Python literal
 
 // Numbers as Python's int(text, base) and float(text) read them; nothing where Python raises ValueError.

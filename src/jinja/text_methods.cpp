@@ -283,7 +283,7 @@ constexpr std::pair<std::string_view, Method> kMethods[] = {
     {"upper", mapped<to_upper>},
     {"lower", mapped<to_lower>},
     {"title", mapped<to_title>},
-    {"casefold", mapped<to_lower>},
+    {"casefold", mapped<to_folded>},
     {"capitalize", mapped<to_capitalized>},
     {"swapcase", mapped<swap_case>},
     {"strip", stripped<true, true>},

@@ -191,6 +191,30 @@ std::string swap_case(std::string_view text) {
   return out;
 }
 
+std::string to_folded(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size();) {
+    utf8proc_int32_t folded[8];
+    int boundary = 0;
+    const auto count = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(utf8_next(text, i)), folded, 8,
+                                               UTF8PROC_CASEFOLD, &boundary);
+    for (utf8proc_ssize_t k = 0; k < std::min<utf8proc_ssize_t>(count, 8); ++k)
+      utf8_append(out, static_cast<char32_t>(folded[k]));
+  }
+  return out;
+}
+
+std::string ascii_digits(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size();) {
+    const char32_t c = utf8_next(text, i);
+    char32_t zero = c;  // digits come in runs of ten, some runs back to back
+    while (c >= 0x80 && is_decimal(zero - 1)) --zero;
+    utf8_append(out, c >= 0x80 && is_decimal(c) ? U'0' + (c - zero) % 10 : c);
+  }
+  return out;
+}
+
 namespace {
 
 template <class InSet>

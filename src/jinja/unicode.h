@@ -26,6 +26,8 @@ std::string to_lower(std::string_view text);
 std::string to_title(std::string_view text);        // str.title
 std::string to_capitalized(std::string_view text);  // str.capitalize
 std::string swap_case(std::string_view text);
+std::string to_folded(std::string_view text);     // str.casefold
+std::string ascii_digits(std::string_view text);  // decimal digits of all scripts as 0 to 9, as int() reads them
 
 std::string_view strip(std::string_view text, bool left = true, bool right = true);
 // Removes characters that occur in `set`.

@@ -137,6 +137,7 @@ class Value {
 struct List {
   std::vector<Value> items;
   bool tuple = false;
+  bool group = false;  // a tuple of groupby: also has .grouper and .list
   int depth = 1;
   Charge charge;
 
@@ -181,7 +182,7 @@ class Object : public std::enable_shared_from_this<Object> {
   virtual std::optional<Value> attribute(Runtime& runtime, std::string_view name);
   virtual bool callable() const { return false; }
   virtual Value call(Runtime& runtime, const Args& args);
-  virtual std::string description() const { return "<" + type_name() + " object>"; }  // repr()
+  virtual std::string description() { return "<" + type_name() + " object>"; }  // repr()
   virtual std::optional<std::size_t> length() const { return std::nullopt; }
   virtual int depth() const { return 1; }
   virtual void unlink() {}  // drops what may close a circle of references; the render is over
