@@ -16,6 +16,10 @@ struct AttendState {  // scratch of one call
   float* maxima;      // [rows]
   float* totals;      // [rows]
   float* keys;        // [head_dim, 16]
+  // The tile's keys and values: key `begin + i` at tile_k + i * stride.
+  const float* tile_k;
+  const float* tile_v;
+  std::int64_t stride;
 };
 
 TETRAD_SIMD_INLINE std::int64_t row_offset(const AttendArgs& args, std::int64_t row) {
@@ -47,7 +51,7 @@ inline void score_rows(const AttendArgs& args, const AttendState& state, std::in
 inline void score_tile(const AttendArgs& args, const AttendState& state, std::int64_t begin, std::int64_t count) {
   for (std::int64_t column = 0; column < count; column += 16) {
     for (std::int64_t j = 0; j < 16; ++j) {
-      const float* key = column + j < count ? args.k + (begin + column + j) * args.kv_stride : nullptr;
+      const float* key = column + j < count ? state.tile_k + (column + j) * state.stride : nullptr;
       for (std::int64_t d = 0; d < args.head_dim; ++d) state.keys[16 * d + j] = key != nullptr ? key[d] : 0.0F;
     }
     std::int64_t row = (begin + column - args.first_position) * args.group;  // rows before it see none of these keys
@@ -84,15 +88,15 @@ inline void softmax_row(const AttendArgs& args, const AttendState& state, std::i
 }
 
 template <unsigned kRows, unsigned kVectors>
-inline void value_rows(const AttendArgs& args, const AttendState& state, std::int64_t row, std::int64_t begin,
-                       std::int64_t first, std::int64_t count, std::int64_t d) {
+inline void value_rows(const AttendArgs& args, const AttendState& state, std::int64_t row, std::int64_t first,
+                       std::int64_t count, std::int64_t d) {
   F32x16 acc[kRows][kVectors];
   float* sums = state.sums + row * args.head_dim + d;
   for (unsigned i = 0; i < kRows; ++i)
     for (unsigned j = 0; j < kVectors; ++j) acc[i][j] = load(sums + i * args.head_dim + 16 * j);
   const float* p = state.scores + row * kAttendKeyTile;
-  const float* v = args.v + (begin + first) * args.kv_stride + d;
-  for (std::int64_t key = first; key < count; ++key, v += args.kv_stride) {
+  const float* v = state.tile_v + first * state.stride + d;
+  for (std::int64_t key = first; key < count; ++key, v += state.stride) {
     F32x16 value[kVectors];
 #pragma GCC unroll 8
     for (unsigned j = 0; j < kVectors; ++j) value[j] = load(v + 16 * j);
@@ -108,12 +112,12 @@ inline void value_rows(const AttendArgs& args, const AttendState& state, std::in
 }
 
 template <unsigned kRows>
-inline void value_block(const AttendArgs& args, const AttendState& state, std::int64_t row, std::int64_t begin,
-                        std::int64_t first, std::int64_t count) {
+inline void value_block(const AttendArgs& args, const AttendState& state, std::int64_t row, std::int64_t first,
+                        std::int64_t count) {
   std::int64_t d = 0;
   for (; d + 16 * kValueVectors <= args.head_dim; d += 16 * kValueVectors)
-    value_rows<kRows, kValueVectors>(args, state, row, begin, first, count, d);
-  for (; d < args.head_dim; d += 16) value_rows<kRows, 1>(args, state, row, begin, first, count, d);
+    value_rows<kRows, kValueVectors>(args, state, row, first, count, d);
+  for (; d < args.head_dim; d += 16) value_rows<kRows, 1>(args, state, row, first, count, d);
 }
 
 inline void value_tile(const AttendArgs& args, const AttendState& state, std::int64_t begin) {
@@ -121,14 +125,43 @@ inline void value_tile(const AttendArgs& args, const AttendState& state, std::in
   for (; row + kValueRows <= args.rows; row += kValueRows) {
     std::int64_t shared = keys_seen(args, row, begin);  // the first row sees the fewest
     shared = shared > 0 ? shared : 0;
-    if (shared > 0) value_block<kValueRows>(args, state, row, begin, 0, shared);
+    if (shared > 0) value_block<kValueRows>(args, state, row, 0, shared);
     for (unsigned i = 0; i < kValueRows; ++i)
       if (const std::int64_t seen = keys_seen(args, row + i, begin); seen > shared)
-        value_block<1>(args, state, row + i, begin, shared, seen);
+        value_block<1>(args, state, row + i, shared, seen);
   }
   for (; row < args.rows; ++row)
-    if (const std::int64_t seen = keys_seen(args, row, begin); seen > 0)
-      value_block<1>(args, state, row, begin, 0, seen);
+    if (const std::int64_t seen = keys_seen(args, row, begin); seen > 0) value_block<1>(args, state, row, 0, seen);
+}
+
+// Rows of a page to F32, one behind another: then the arithmetic is that of keys that lie so already.
+TETRAD_SIMD_INLINE void gather(const AttendArgs& args, const std::byte* rows, std::int64_t begin, std::int64_t count,
+                               float* out) {
+  const std::int64_t size = args.paged_bf16 ? 2 : 4;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::byte* row = rows + args.slots[begin + i] * args.kv_stride * size;
+    float* to = out + i * args.head_dim;
+    if (args.paged_bf16)
+      for (std::int64_t d = 0; d < args.head_dim; d += 16) store(to + d, from_bf16(row + 2 * d));
+    else
+      for (std::int64_t d = 0; d < args.head_dim; d += 16) store(to + d, from_f32(row + 4 * d));
+  }
+}
+
+inline void set_tile(const AttendArgs& args, AttendState& state, float* gathered, std::int64_t begin,
+                     std::int64_t count) {
+  if (args.slots == nullptr) {
+    state.tile_k = args.k + begin * args.kv_stride;
+    state.tile_v = args.v + begin * args.kv_stride;
+    state.stride = args.kv_stride;
+    return;
+  }
+  float* values = gathered + kAttendKeyTile * args.head_dim;
+  gather(args, args.paged_k, begin, count, gathered);
+  gather(args, args.paged_v, begin, count, values);
+  state.tile_k = gathered;
+  state.tile_v = values;
+  state.stride = args.head_dim;
 }
 
 void attend(const AttendArgs& args) {
@@ -138,6 +171,7 @@ void attend(const AttendArgs& args) {
   state.maxima = state.sums + args.rows * args.head_dim;
   state.totals = state.maxima + args.rows;
   state.keys = state.totals + args.rows;
+  float* gathered = state.keys + 16 * args.head_dim;  // keys and values of a tile, only when paged
   for (std::int64_t i = 0; i < args.rows * args.head_dim; ++i) state.sums[i] = 0.0F;
   for (std::int64_t row = 0; row < args.rows; ++row) {
     state.maxima[row] = -__builtin_inff();
@@ -146,6 +180,7 @@ void attend(const AttendArgs& args) {
   const std::int64_t keys = args.first_position + (args.rows - 1) / args.group + 1;
   for (std::int64_t begin = 0; begin < keys; begin += kAttendKeyTile) {
     const std::int64_t count = keys - begin < kAttendKeyTile ? keys - begin : kAttendKeyTile;
+    set_tile(args, state, gathered, begin, count);
     score_tile(args, state, begin, count);
     for (std::int64_t row = 0; row < args.rows; ++row)
       if (const std::int64_t seen = keys_seen(args, row, begin); seen > 0) softmax_row(args, state, row, seen);

@@ -44,14 +44,20 @@ struct AttendArgs {
   const float* k = nullptr;
   const float* v = nullptr;
   std::int64_t kv_stride = 0, head_dim = 0;  // head_dim: a multiple of 16
+  // Paged: the key of position p is row slots[p] of paged_k (rows are kv_stride elements apart), the value likewise; k
+  // and v are unused. Same results as with the same rows one behind another.
+  const std::int32_t* slots = nullptr;
+  const std::byte* paged_k = nullptr;
+  const std::byte* paged_v = nullptr;
+  bool paged_bf16 = false;  // the rows are BF16, else F32
   float scale = 1.0F;
   bool bf16 = false;  // as PyTorch's CPU kernel: probabilities rounded before they meet the values, the result rounded
-  float* scratch = nullptr;  // attend_scratch_floats(rows, head_dim)
+  float* scratch = nullptr;  // attend_scratch_floats(rows, head_dim, slots != nullptr)
 };
 inline constexpr std::int64_t kAttendKeyTile =
     512;  // keys a softmax step takes; PyTorch's, so that BF16 rounds at the same places
 inline constexpr std::int64_t kAttendMaxRows = 64;
-std::int64_t attend_scratch_floats(std::int64_t rows, std::int64_t head_dim);
+std::int64_t attend_scratch_floats(std::int64_t rows, std::int64_t head_dim, bool paged);
 
 struct KernelTable {
   const char* simd = "";

@@ -231,7 +231,7 @@ class Attend : public testing::Test {
   std::vector<float> run(const std::string& target, std::int64_t first, std::int64_t count, bool bf16 = false) const {
     AttendArgs a = args(first, count);
     std::vector<float> out(static_cast<std::size_t>(a.rows * kHead)),
-        scratch(static_cast<std::size_t>(attend_scratch_floats(a.rows, kHead)));
+        scratch(static_cast<std::size_t>(attend_scratch_floats(a.rows, kHead, false)));
     a.out = out.data();
     a.scratch = scratch.data();
     a.bf16 = bf16;
@@ -244,6 +244,45 @@ TEST_F(Attend, MatchesTheOracle) {
   for (const std::string& target : available_simd_targets())
     for (const std::int64_t first : {0, 3, 500, 1070})
       expect_close(run(target, first, 29), ref::attend(args(first, 29)), 100, target);
+}
+
+// Rows scattered over a pool give the bytes of rows one behind another; BF16 rows those of rounded ones.
+TEST_F(Attend, PagedIsTheSame) {
+  std::vector<std::int32_t> slots(kKeys);
+  for (std::int64_t i = 0; i < kKeys; ++i) slots[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(i * 7 % 1103);
+  for (const bool bf16 : {false, true}) {
+    const std::size_t size = bf16 ? 2 : 4;
+    std::vector<std::byte> k(1103 * kHead * size), v(k.size());
+    std::vector<float> rounded_k(k_.size()), rounded_v(k_.size());
+    for (std::size_t i = 0; i < k_.size(); ++i) {
+      const std::size_t at = (static_cast<std::size_t>(slots[i / kHead]) * kHead + i % kHead) * size;
+      for (auto [from, kept, pool] : {std::tuple(&k_, &rounded_k, &k), std::tuple(&v_, &rounded_v, &v)}) {
+        const std::uint16_t half = bf16_from_float((*from)[i]);
+        (*kept)[i] = bf16 ? bf16_to_float(half) : (*from)[i];
+        std::memcpy(pool->data() + at, bf16 ? static_cast<const void*>(&half) : &(*from)[i], size);
+      }
+    }
+    for (const std::string& target : available_simd_targets())
+      for (const std::int64_t first : {0, 510, 1070}) {
+        AttendArgs a = args(first, 29);
+        std::vector<float> out(static_cast<std::size_t>(a.rows * kHead)), expected(out.size()),
+            scratch(static_cast<std::size_t>(attend_scratch_floats(a.rows, kHead, true)));
+        a.scratch = scratch.data();
+        a.k = rounded_k.data();
+        a.v = rounded_v.data();
+        a.out = expected.data();
+        kernel_table(target)->attend(a);
+        a.k = a.v = nullptr;
+        a.slots = slots.data();
+        a.paged_k = k.data();
+        a.paged_v = v.data();
+        a.paged_bf16 = bf16;
+        a.out = out.data();
+        kernel_table(target)->attend(a);
+        expect_same_bytes(expected, out, target);
+        expect_close(out, ref::attend(a), 100, target);
+      }
+  }
 }
 
 TEST_F(Attend, IsTheSameForEveryTargetAndBlock) {

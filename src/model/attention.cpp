@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "model/decoder.h"
 #include "numeric/bf16.h"
@@ -45,16 +46,15 @@ void add_projections(std::vector<LinearJob>& jobs, const WeightView& weight, std
   }
 }
 
-// QK norm over whole rows, then the rotation of each head.
-void normalize_and_rotate(const DecoderContext& context, const LayerWeights& weights, const Segment& segment,
-                          std::int64_t r, AttentionBuffers& buffers) {
+// QK norm over whole rows, then the rotation of each head. k: the row's keys.
+void normalize_and_rotate(const DecoderContext& context, const LayerWeights& weights, std::int64_t row, float* k,
+                          AttentionBuffers& buffers) {
   const ModelConfig& config = context.config;
   const KernelTable& kernels = context.compute.kernels();
   const std::int64_t q_width = config.heads * config.head_dim, kv_width = config.kv_heads * config.head_dim;
-  const std::int64_t half = config.rotary_dim / 2, row = segment.row + r;
+  const std::int64_t half = config.rotary_dim / 2;
   const auto eps = static_cast<float>(config.rms_eps);
   float* q = buffers.q.data() + row * q_width;
-  float* k = segment.keys + (segment.position + r) * kv_width;
   if (config.qk_norm) {
     kernels.rms_norm(q, weights.q_norm.data(), q_width, eps, context.bf16(), q);
     kernels.rms_norm(k, weights.k_norm.data(), kv_width, eps, context.bf16(), k);
@@ -67,12 +67,32 @@ void normalize_and_rotate(const DecoderContext& context, const LayerWeights& wei
     kernels.rotate(k + head * config.head_dim, cos, sin, half, context.bf16());
 }
 
+void store_row(const float* row, std::int64_t n, bool bf16, std::byte* out) {
+  if (!bf16) {
+    std::memcpy(out, row, static_cast<std::size_t>(n) * sizeof(float));
+    return;
+  }
+  for (std::int64_t i = 0; i < n; ++i) {
+    const std::uint16_t half = bf16_from_float(row[i]);
+    std::memcpy(out + 2 * i, &half, 2);
+  }
+}
+
+void store_in_cache(const PagedCache& cache, const Segment& segment, std::int64_t row, std::int64_t kv_width,
+                    const AttentionBuffers& buffers) {
+  const std::int64_t slot = segment.slots[segment.position + row - segment.row];
+  const std::int64_t at = slot * kv_width * (cache.bf16 ? 2 : 4);
+  store_row(buffers.k.data() + row * kv_width, kv_width, cache.bf16, cache.keys + at);
+  store_row(buffers.v.data() + row * kv_width, kv_width, cache.bf16, cache.values + at);
+}
+
 struct AttendTask {
   const Segment* segment;
   std::int64_t kv_head, first, count;  // rows of the segment
 };
 
-void mix(const DecoderContext& context, std::span<const Segment> segments, AttentionBuffers& buffers) {
+void mix(const DecoderContext& context, std::span<const Segment> segments, AttentionBuffers& buffers,
+         const PagedCache* cache) {
   const ModelConfig& config = context.config;
   const std::int64_t q_width = config.heads * config.head_dim, kv_width = config.kv_heads * config.head_dim;
   const std::int64_t group = config.heads / config.kv_heads;
@@ -92,13 +112,21 @@ void mix(const DecoderContext& context, std::span<const Segment> segments, Atten
     args.rows = task.count * group;
     args.group = group;
     args.first_position = task.segment->position + task.first;
-    args.k = task.segment->keys + task.kv_head * config.head_dim;
-    args.v = task.segment->values + task.kv_head * config.head_dim;
+    if (cache == nullptr) {
+      args.k = task.segment->keys + task.kv_head * config.head_dim;
+      args.v = task.segment->values + task.kv_head * config.head_dim;
+    } else {
+      const std::int64_t head = task.kv_head * config.head_dim * (cache->bf16 ? 2 : 4);
+      args.slots = task.segment->slots;
+      args.paged_k = cache->keys + head;
+      args.paged_v = cache->values + head;
+      args.paged_bf16 = cache->bf16;
+    }
     args.kv_stride = kv_width;
     args.head_dim = config.head_dim;
     args.scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(config.head_dim)));
     args.bf16 = context.bf16();
-    args.scratch = context.workspace.get(worker, attend_scratch_floats(args.rows, config.head_dim));
+    args.scratch = context.workspace.get(worker, attend_scratch_floats(args.rows, config.head_dim, cache != nullptr));
     context.compute.kernels().attend(args);
   });
 }
@@ -118,7 +146,7 @@ AttentionBuffers::AttentionBuffers(const ModelConfig& config, std::int64_t max_r
       sin(cos.size()) {}
 
 void attention_block(const DecoderContext& context, const LayerWeights& weights, std::span<const Segment> segments,
-                     float* hidden, std::int64_t rows, AttentionBuffers& buffers) {
+                     float* hidden, std::int64_t rows, AttentionBuffers& buffers, const PagedCache* cache) {
   const ModelConfig& config = context.config;
   const KernelTable& kernels = context.compute.kernels();
   ThreadPool& pool = context.compute.pool();
@@ -135,8 +163,15 @@ void attention_block(const DecoderContext& context, const LayerWeights& weights,
       16);
 
   std::vector<LinearJob> jobs = {{&weights.q, normed, rows, config.hidden, buffers.q.data(), q_width}};
-  add_projections(jobs, weights.k, segments, &Segment::keys, normed, config.hidden, kv_width);
-  add_projections(jobs, weights.v, segments, &Segment::values, normed, config.hidden, kv_width);
+  if (cache == nullptr) {
+    add_projections(jobs, weights.k, segments, &Segment::keys, normed, config.hidden, kv_width);
+    add_projections(jobs, weights.v, segments, &Segment::values, normed, config.hidden, kv_width);
+  } else {
+    buffers.k.resize(static_cast<std::size_t>(rows * kv_width));
+    buffers.v.resize(buffers.k.size());
+    jobs.push_back({&weights.k, normed, rows, config.hidden, buffers.k.data(), kv_width});
+    jobs.push_back({&weights.v, normed, rows, config.hidden, buffers.v.data(), kv_width});
+  }
   linear(context.compute, context.workspace, jobs, context.bf16());
 
   fill_rotary(context, segments, buffers);
@@ -145,11 +180,15 @@ void attention_block(const DecoderContext& context, const LayerWeights& weights,
   pool.run(
       n,
       [&](std::size_t i, std::size_t) {
-        normalize_and_rotate(context, weights, *segment_of[i], static_cast<std::int64_t>(i) - segment_of[i]->row,
-                             buffers);
+        const auto row = static_cast<std::int64_t>(i);
+        const Segment& segment = *segment_of[i];
+        float* k = cache == nullptr ? segment.keys + (segment.position + row - segment.row) * kv_width
+                                    : buffers.k.data() + row * kv_width;
+        normalize_and_rotate(context, weights, row, k, buffers);
+        if (cache != nullptr) store_in_cache(*cache, segment, row, kv_width, buffers);
       },
       16);
-  mix(context, segments, buffers);
+  mix(context, segments, buffers, cache);
 
   const LinearJob out = {&weights.o, buffers.mixed.data(), rows, q_width, normed, config.hidden};
   linear(context.compute, context.workspace, {&out, 1}, context.bf16());

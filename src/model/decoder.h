@@ -26,6 +26,16 @@ struct Segment {
   float* keys = nullptr;  // the sequence's keys and values from position 0: [length, kv_heads * head_dim]; the rows'
                           // own are written here
   float* values = nullptr;
+  const std::int32_t* slots = nullptr;  // instead, with a PagedCache: of positions 0 .. position + count - 1
+};
+
+// One layer's keys and values of many sequences, a row a slot: [slots, kv_heads * head_dim], F32 or BF16. BF16 rounds
+// what is kept, and what the own row sees of itself: a token sees the same keys whether they were computed in this
+// chunk or before.
+struct PagedCache {
+  std::byte* keys = nullptr;
+  std::byte* values = nullptr;
+  bool bf16 = false;
 };
 
 // Buffers for attention over a batch; allocate once, use for many batches.
@@ -35,11 +45,13 @@ class AttentionBuffers {
   AttentionBuffers(const ModelConfig& config, std::int64_t max_rows);
   std::vector<float> normed, q, mixed;  // [rows, hidden], [rows, heads * head_dim], the same
   std::vector<float> cos, sin;          // [rows, rotary_dim / 2]
+  std::vector<float> k, v;              // [rows, kv_heads * head_dim], with a PagedCache only
 };
 
-// hidden [rows, hidden] += o_proj(attention(norm(hidden))).
+// hidden [rows, hidden] += o_proj(attention(norm(hidden))). With `cache` the segments have slots in it, each slot of
+// the batch's own rows at most once.
 void attention_block(const DecoderContext& context, const LayerWeights& weights, std::span<const Segment> segments,
-                     float* hidden, std::int64_t rows, AttentionBuffers& buffers);
+                     float* hidden, std::int64_t rows, AttentionBuffers& buffers, const PagedCache* cache = nullptr);
 
 // Which experts each row goes to, in descending order of score + bias (a tie: the lower index first), and with which
 // weights.

@@ -98,6 +98,18 @@ std::vector<double> swiglu(std::span<const float> gate, std::span<const float> u
   return out;
 }
 
+namespace {
+
+// Element d of the key (or value) of a position, wherever it lies.
+double cached(const AttendArgs& args, const float* rows, const std::byte* paged, std::int64_t key, std::int64_t d) {
+  if (args.slots == nullptr) return static_cast<double>(rows[key * args.kv_stride + d]);
+  const std::int64_t i = args.slots[key] * args.kv_stride + d;
+  return static_cast<double>(args.paged_bf16 ? bf16_to_float(element<std::uint16_t>(paged, i))
+                                             : element<float>(paged, i));
+}
+
+}  // namespace
+
 std::vector<double> attend(const AttendArgs& args) {
   std::vector<double> out;
   for (std::int64_t row = 0; row < args.rows; ++row) {
@@ -107,7 +119,7 @@ std::vector<double> attend(const AttendArgs& args) {
     for (std::int64_t key = 0; key < keys; ++key) {
       double score = 0;
       for (std::int64_t d = 0; d < args.head_dim; ++d)
-        score += static_cast<double>(q[d]) * static_cast<double>(args.k[key * args.kv_stride + d]);
+        score += static_cast<double>(q[d]) * cached(args, args.k, args.paged_k, key, d);
       p.push_back(score * static_cast<double>(args.scale));
     }
     const double largest = *std::max_element(p.begin(), p.end());
@@ -116,7 +128,7 @@ std::vector<double> attend(const AttendArgs& args) {
     for (std::int64_t d = 0; d < args.head_dim; ++d) {
       double sum = 0;
       for (std::int64_t key = 0; key < keys; ++key)
-        sum += p[static_cast<std::size_t>(key)] * static_cast<double>(args.v[key * args.kv_stride + d]);
+        sum += p[static_cast<std::size_t>(key)] * cached(args, args.v, args.paged_v, key, d);
       out.push_back(sum / total);
     }
   }
