@@ -90,11 +90,15 @@ std::vector<Matrix> worst_matrices(const QuantizeResult& r) {
 }
 
 std::string worst_table(const QuantizeResult& r) {
-  report::Table table(
-      {{"layer"}, {"expert"}, {"matrix", Column::Kind::kText}, {"relative error"}, {"calibration tokens"}});
-  for (const Matrix& m : worst_matrices(r))
-    table.row({std::to_string(m.layer), std::to_string(m.expert), kProjections[m.projection], figure(m.error),
-               calibrated(r) ? count(m.tokens) : "–"});
+  std::vector<Column> columns = {{"layer"}, {"expert"}, {"matrix", Column::Kind::kText}, {"relative error"}};
+  if (calibrated(r)) columns.push_back({"calibration tokens"});
+  report::Table table(columns);
+  for (const Matrix& m : worst_matrices(r)) {
+    std::vector<std::string> cells = {std::to_string(m.layer), std::to_string(m.expert), kProjections[m.projection],
+                                      figure(m.error)};
+    if (calibrated(r)) cells.push_back(count(m.tokens));
+    table.row(cells);
+  }
   return table.html();
 }
 
@@ -158,22 +162,17 @@ void add_charts(report::Page& page, const QuantizeResult& r) {
       "out has weights that 4 bits suit badly.",
       error_lines(r), Width::kHalf);
   if (calibrated(r)) {
-    page.section(
-        "Inputs seen in calibration, layer by layer",
-        "The largest |input| of any expert, which sets input_scale, and that of the median expert. Where the two "
-        "lie far apart, one expert's outliers coarsen the 4-bit activations of all.",
-        amax_lines(r), Width::kHalf);
+    page.section("Inputs seen in calibration, layer by layer",
+                 "The largest |input| of any expert, which sets the layer's input_scale, and that of the median "
+                 "expert. Where the two "
+                 "lie far apart, one expert's outliers coarsen the 4-bit activations of all.",
+                 amax_lines(r), Width::kHalf);
     page.section(
         "Which experts the calibration reached",
         "Calibration tokens routed to each expert. Experts without tokens take their layer's input_scale; many "
         "of them mean that the data are too few or too uniform.",
         coverage(r), Width::kFull);
   }
-  page.section(
-      "Largest errors",
-      "The matrices that lost most. Values within a few percent of each other are how a healthy model looks; a "
-      "matrix far above the rest deserves a look at its weights (outliers, or nearly all zeros).",
-      worst_table(r), calibrated(r) ? Width::kFull : Width::kHalf);
 }
 
 std::string origin(const QuantizeResult& r) {
@@ -183,9 +182,10 @@ std::string origin(const QuantizeResult& r) {
   table.row({"recipe", r.recipe});
   table.row({"algorithm", r.algorithm});
   table.row({"tensors", fmt::format("{}, {} of them quantized", grouped(r.tensors), grouped(r.quantized_tensors))});
-  table.row(
-      {"calibration", fmt::format("{} tokens in {} sequences; {} non-finite rows dropped", count(r.calibration_tokens),
-                                  count(r.calibration_sequences), count(r.nonfinite_rows()))});
+  table.row({"calibration", calibrated(r) ? fmt::format("{} tokens in {} sequences; {} non-finite rows dropped",
+                                                        count(r.calibration_tokens), count(r.calibration_sequences),
+                                                        count(r.nonfinite_rows()))
+                                          : "none"});
   table.row({"time", format_seconds(r.seconds)});
   table.row({"peak memory", format_bytes(r.peak_rss_bytes)});
   return table.html();
@@ -197,8 +197,15 @@ std::string to_html(const QuantizeResult& r) {
   report::Page page("Quantized to NVFP4", r.source + " → " + r.destination);
   add_cards(page, r);
   page.warnings(r.warnings);
-  if (!r.layers.empty()) add_charts(page, r);
-  page.section("How it was made", "", origin(r), Width::kFull);
+  if (!r.layers.empty()) {
+    add_charts(page, r);
+    page.section(
+        "Largest errors",
+        "The matrices that lost most. Values within a few percent of each other are how a healthy model looks; "
+        "a matrix far above the rest deserves a look at its weights (outliers, or nearly all zeros).",
+        worst_table(r), Width::kHalf);
+  }
+  page.section("How it was made", "", origin(r), calibrated(r) && !r.layers.empty() ? Width::kHalf : Width::kFull);
   return page.html();
 }
 

@@ -86,20 +86,20 @@ std::vector<std::string> warnings_of(const EvalResult& r, const std::vector<std:
 
 std::string comparison(const EvalResult& r) {
   report::Table table({{"model", Column::Kind::kPath},
-                       {"perplexity"},
                        {"KLD, mean ± s.e."},
+                       {"perplexity"},
+                       {"same top-1"},
                        {"median"},
                        {"p95"},
                        {"p99"},
                        {"p99.9"},
                        {"max"},
-                       {"same top-1"},
                        {"not finite"}});
-  table.row({r.reference + " (reference)", figure(r.reference_perplexity), "", "", "", "", "", "", "", ""});
+  table.row({r.reference + " (reference)", "", figure(r.reference_perplexity), "", "", "", "", "", "", ""});
   for (const auto& c : r.candidates)
-    table.row({c.path, figure(c.perplexity), with_error(c.kld.mean, c.kld.standard_error), figure(c.kld.median, 3),
-               figure(c.kld.p95, 3), figure(c.kld.p99, 3), figure(c.kld.p999, 3), figure(c.kld.max, 3),
-               percent(c.top1_agreement), count(c.nonfinite)});
+    table.row({c.path, with_error(c.kld.mean, c.kld.standard_error), figure(c.perplexity), percent(c.top1_agreement),
+               figure(c.kld.median, 3), figure(c.kld.p95, 3), figure(c.kld.p99, 3), figure(c.kld.p999, 3),
+               figure(c.kld.max, 3), count(c.nonfinite)});
   return table.html();
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 
 #include "report/figures.h"
@@ -89,6 +90,17 @@ std::string key(const std::vector<Series>& series) {
     text += fmt::format("<span><i class=\"k{}{}\"></i>{}</span>", colour(series, s), series[s].dashed ? " dash" : "",
                         escape(series[s].name));
   return text + "</div>\n";
+}
+
+std::vector<std::size_t> labelled(const std::vector<std::string>& names, std::size_t step) {
+  std::vector<std::size_t> every, round;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (i % step == 0) every.push_back(i);
+    std::size_t number = 0;
+    const auto [end, status] = std::from_chars(names[i].data(), names[i].data() + names[i].size(), number);
+    if (status == std::errc() && end == names[i].data() + names[i].size() && number % step == 0) round.push_back(i);
+  }
+  return round.size() > names.size() / (step + 1) / 2 && round.size() <= every.size() + 1 ? round : every;
 }
 
 std::string text_at(double x, double y, std::string_view anchor, std::string_view text, std::string_view more) {

@@ -37,6 +37,9 @@ class Scale {
 
 std::string key(const std::vector<Series>& series);  // colours and names; nothing for one series without a name
 std::size_t colour(const std::vector<Series>& series, std::size_t index);
+// Which of these names get a label when every step-th can: those that are multiples of it, so that 10, 20, 30 stand
+// rather than 1, 11, 21; every step-th name where they aren't numbers.
+std::vector<std::size_t> labelled(const std::vector<std::string>& names, std::size_t step);
 std::string text_at(double x, double y, std::string_view anchor, std::string_view text, std::string_view more = {});
 std::string axis_line(double x0, double y0, double x1, double y1);
 std::string hit(double x, double y, double width, double height,
@@ -46,7 +49,7 @@ std::string empty_chart();
 
 // The frame of a chart with a vertical scale: grid lines with their values, the titles of both axes.
 struct Frame {
-  double left = 62, right = kWidth - 10, top = 26, bottom = 250, height = 300;
+  double left = 62, right = kWidth - 18, top = 26, bottom = 250, height = 300;
   double y(double place) const { return bottom - (bottom - top) * place; }
   std::string draw(const Scale& scale, std::string_view x_title, std::string_view y_title) const;
 };

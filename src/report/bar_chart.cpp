@@ -32,8 +32,9 @@ std::string bar(const Scale& scale, const Series& series, std::size_t s, const s
   const double value = series.values[g];
   const double error = g < series.errors.size() && std::isfinite(series.errors[g]) ? series.errors[g] : 0;
   if (!std::isfinite(value)) return text_at(kLeft + 5, y + kBar / 2 + 3, "start", figure(value));
-  std::string body = fmt::format("<rect class=\"f{}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\"/>\n",
-                                 s, kLeft, y, std::max(0.6, x_of(scale, value) - kLeft), kBar - 2);
+  std::string body =
+      fmt::format("<rect class=\"bar f{}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\"/>\n", s, kLeft,
+                  y, std::max(0.6, x_of(scale, value) - kLeft), kBar - 2);
   if (error > 0)
     body += fmt::format("<path class=\"error\" d=\"M{0:.1f} {2:.1f}H{1:.1f}M{0:.1f} {3:.1f}v6M{1:.1f} {3:.1f}v6\"/>\n",
                         x_of(scale, value - error), x_of(scale, value + error), y + kBar / 2 - 1, y + kBar / 2 - 4);

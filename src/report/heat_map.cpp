@@ -105,7 +105,7 @@ std::string HeatMap::html() const {
   std::string body;
   for (std::size_t r = 0; r < grid.rows; ++r)
     body += cells(*this, grid, r) + (grid.hover() ? "" : row_hit(*this, grid, r));
-  for (std::size_t r = 0; r < grid.rows; r += label_step(grid.height, 14))
+  for (const std::size_t r : labelled(row_names, label_step(grid.height, 14)))
     body += text_at(kLeft - 6, grid.y(r) + grid.height / 2 + 4, "end", row_names[r]);
   for (std::size_t c = 0; c < grid.columns; c += label_step(grid.width, 30))
     body += text_at(kLeft + grid.width * (static_cast<double>(c) + 0.5), bottom + 16, "middle", std::to_string(c));

@@ -69,7 +69,7 @@ class Drawing {
   Drawing(const LogHistogram& chart, const Bins& bins) : chart_(chart), bins_(bins) {
     for (const Series& s : chart.series) share_.push_back({s.name, shares(s.values, bins)});
     scale_ = Scale::over(share_, false);
-    step_ = (frame_.right - frame_.left) / (static_cast<double>(bins.count()) + kSpace);
+    step_ = (frame_.right - frame_.left - kFirst) / static_cast<double>(bins.count() - 1);
   }
 
   std::string frame() const {
@@ -80,7 +80,7 @@ class Drawing {
           text_at(x(1) + step_ * bins_.per_decade * (e - bins_.first), frame_.bottom + 18, "middle", power_of_ten(e));
     // Under the axis' other labels when it needs the room of a word.
     const double y = frame_.bottom + (bins_.small_values ? 34 : 18);
-    return body + text_at(x(0) + step_ / 2, y, "middle", bins_.small_values ? "less" : "0");
+    return body + text_at(x(0) + width(0) / 2, y, "middle", bins_.small_values ? "less" : "0");
   }
 
   std::string shape(std::size_t s) const {
@@ -88,7 +88,7 @@ class Drawing {
     for (std::size_t b = 0; b < bins_.count(); ++b) {
       const double y = frame_.y(scale_.place(share_[s].values[b]));
       if (b < 2) path += fmt::format("M{:.1f} {:.1f}", x(b), frame_.bottom);
-      path += fmt::format("V{:.1f}H{:.1f}", y, x(b) + step_);
+      path += fmt::format("V{:.1f}H{:.1f}", y, x(b) + width(b));
       if (b == 0 || b + 1 == bins_.count()) path += fmt::format("V{:.1f}", frame_.bottom);
     }
     std::string body = fmt::format("<path class=\"area f{0} c{0}\" d=\"{1}\"/>\n", s, path);
@@ -107,7 +107,7 @@ class Drawing {
       std::string title = bins_.range(b);
       for (const Series& s : share_)
         title += fmt::format("\n{}{}{:.2f} %", s.name, s.name.empty() ? "" : ": ", s.values[b]);
-      body += hit(x(b), frame_.top, step_, frame_.bottom - frame_.top, title);
+      body += hit(x(b), frame_.top, width(b), frame_.bottom - frame_.top, title);
     }
     return body;
   }
@@ -115,11 +115,13 @@ class Drawing {
   double height() const { return frame_.height; }
 
  private:
-  static constexpr double kSpace = 2.5;  // bins' widths that set the bin of the smallest apart
+  // Bin 0 is set apart by its own width and enough room for two labels side by side.
+  static constexpr double kMargin = 8, kWidth0 = 10, kFirst = kMargin + kWidth0 + 22;
 
   double x(std::size_t bin) const {
-    return frame_.left + step_ * (static_cast<double>(bin) + (bin > 0 ? kSpace : kSpace / 2));
+    return frame_.left + (bin == 0 ? kMargin : kFirst + step_ * static_cast<double>(bin - 1));
   }
+  double width(std::size_t bin) const { return bin == 0 ? kWidth0 : step_; }
 
   const LogHistogram& chart_;
   const Bins& bins_;

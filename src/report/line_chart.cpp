@@ -21,12 +21,15 @@ std::size_t label_step(std::size_t count) {
 class Drawing {
  public:
   Drawing(const LineChart& chart, std::size_t count)
-      : chart_(chart), count_(count), scale_(Scale::over(chart.series, chart.log_y)) {}
+      : chart_(chart), count_(count), scale_(Scale::over(chart.series, chart.log_y)) {
+    for (std::size_t i = 0; i < count; ++i)
+      names_.push_back(i < chart.x_names.size() ? chart.x_names[i] : std::to_string(i));
+  }
 
   std::string frame() const {
     std::string body = frame_.draw(scale_, chart_.x_title, chart_.y_title);
-    const std::size_t step = label_step(count_);
-    for (std::size_t i = 0; i < count_; i += step) body += text_at(x(i), frame_.bottom + 18, "middle", name(i));
+    for (const std::size_t i : labelled(names_, label_step(count_)))
+      body += text_at(x(i), frame_.bottom + 18, "middle", names_[i]);
     return body;
   }
 
@@ -55,7 +58,7 @@ class Drawing {
     std::string body;
     const double width = count_ == 1 ? frame_.right - frame_.left : x(1) - x(0);
     for (std::size_t i = 0; i < count_; ++i) {
-      std::string title = chart_.x_names.empty() ? chart_.x_title + " " + name(i) : name(i);
+      std::string title = chart_.x_title + " " + names_[i];
       for (const Series& s : chart_.series)
         if (i < s.values.size())
           title += fmt::format("\n{}{}{}", s.name, s.name.empty() ? "" : ": ", figure(s.values[i]));
@@ -72,10 +75,10 @@ class Drawing {
     const double room = frame_.right - frame_.left - 2 * kEdge;
     return frame_.left + kEdge + room * static_cast<double>(i) / static_cast<double>(count_ - 1);
   }
-  std::string name(std::size_t i) const { return i < chart_.x_names.size() ? chart_.x_names[i] : std::to_string(i); }
 
   const LineChart& chart_;
   std::size_t count_;
+  std::vector<std::string> names_;
   Frame frame_;
   Scale scale_;
 };

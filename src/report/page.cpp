@@ -6,6 +6,11 @@
 #include "report/style.h"
 
 namespace tetrad::report {
+namespace {
+
+constexpr std::size_t kShownWarnings = 5;  // the others are folded away
+
+}  // namespace
 
 std::string escape(std::string_view text) {
   std::string out;
@@ -53,9 +58,16 @@ void Page::cards(const std::vector<Card>& cards, std::string_view heading) {
 
 void Page::warnings(const std::vector<std::string>& lines) {
   if (lines.empty()) return;
-  content_ += "<div class=\"warnings\"><h2>Warnings</h2><ul>\n";
-  for (const std::string& line : lines) content_ += fmt::format("<li>{}</li>\n", escape(line));
-  content_ += "</ul></div>\n";
+  std::string list, more;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    // A fold that hides one line alone would save nothing.
+    const bool shown = i < kShownWarnings || lines.size() == kShownWarnings + 1;
+    (shown ? list : more) += "<li>" + escape(lines[i]) + "</li>\n";
+  }
+  if (!more.empty())
+    more =
+        fmt::format("<details><summary>{} more</summary><ul>\n{}</ul></details>", lines.size() - kShownWarnings, more);
+  content_ += fmt::format("<div class=\"warnings\"><h2>Warnings</h2><ul>\n{}</ul>{}</div>\n", list, more);
 }
 
 void Page::section(std::string_view heading, std::string_view explanation, std::string_view body, Width width) {

@@ -23,10 +23,10 @@ p{margin:0 0 8px}.subtitle,figcaption,.card span,.card em{color:var(--faint)}
 .card span,.card em{display:block;font-size:.82rem;font-style:normal}
 .card b{font-size:1.25rem;line-height:1.35;font-variant-numeric:tabular-nums}
 .warnings{border:1px solid var(--bad);border-left-width:5px;border-radius:6px;padding:10px 16px;margin:20px 0;overflow-wrap:anywhere}
-.warnings ul{margin:0;padding-left:1.1em;max-height:22em;overflow-y:auto}
+.warnings ul{margin:0;padding-left:1.1em}.warnings summary{cursor:pointer;margin-top:6px;color:var(--faint)}
 .sections{display:grid;grid-template-columns:minmax(0,1fr) minmax(0,1fr);gap:36px 36px;margin-top:30px}
 figure{margin:0;min-width:0}.full{grid-column:1/-1}
-figcaption{font-size:.86rem;margin-top:6px;max-width:75ch;overflow-wrap:anywhere}
+figcaption{font-size:.86rem;margin-top:6px;max-width:88ch;overflow-wrap:anywhere}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;width:100%}
 th,td{padding:5px 10px;border-bottom:1px solid var(--rule);text-align:left;vertical-align:top}
@@ -34,7 +34,7 @@ th{color:var(--faint);font-weight:600;font-size:.85rem;vertical-align:bottom}
 th.n,td.n{text-align:right;white-space:nowrap}td.path{overflow-wrap:anywhere;min-width:11em}
 svg{display:block;width:100%;height:auto;font-size:12.5px;fill:var(--text)}
 svg .axis{stroke:var(--rule);fill:none}svg .label{fill:var(--faint)}svg .error{stroke:var(--text);stroke-width:1.2;fill:none}
-svg .line{fill:none;stroke-width:2;stroke-linejoin:round}svg .dashed{stroke-width:1.5;stroke-dasharray:5 4}
+svg .bar{fill-opacity:.75}svg .line{fill:none;stroke-width:2;stroke-linejoin:round}svg .dashed{stroke-width:1.5;stroke-dasharray:5 4}
 svg .area{fill-opacity:.16;stroke-width:1.7;stroke-linejoin:round}svg .hit{fill:transparent}svg .hit:hover{fill:var(--text);fill-opacity:.07}
 .c0{stroke:var(--s0)}.c1{stroke:var(--s1)}.c2{stroke:var(--s2)}.c3{stroke:var(--s3)}.c4{stroke:var(--s4)}.c5{stroke:var(--s5)}
 .f0{fill:var(--s0)}.f1{fill:var(--s1)}.f2{fill:var(--s2)}.f3{fill:var(--s3)}.f4{fill:var(--s4)}.f5{fill:var(--s5)}
@@ -47,7 +47,7 @@ i.h1{opacity:.1}i.h2{opacity:.18}i.h3{opacity:.27}i.h4{opacity:.36}i.h5{opacity:
 .key i.dash{width:20px;height:0;border-radius:0;border-top:2px dashed var(--k);background:none;vertical-align:.25em}
 .key .ramp{white-space:nowrap}.key .ramp i{margin:0;border-radius:0;vertical-align:-1px}
 @media(max-width:860px){.sections{grid-template-columns:minmax(0,1fr)}main{padding:20px 14px 36px}}
-@media(max-width:560px){figure>svg{font-size:15px}h1{font-size:1.3rem}.cards{gap:8px;grid-template-columns:repeat(auto-fit,minmax(150px,1fr))}.card{padding:8px 10px}.card b{font-size:1.1rem}th,td{padding:5px 7px}}
+@media(max-width:560px){figure>svg{font-size:15px}h1{font-size:1.3rem}.cards{gap:8px;grid-template-columns:repeat(auto-fit,minmax(150px,1fr))}.card{padding:8px 10px}.card b{font-size:1.05rem}th,td{padding:5px 7px}td.path{min-width:8em}}
 @media print{main{max-width:none}.card,.warnings,figure{break-inside:avoid}}
 )";
 

@@ -8,11 +8,26 @@
 namespace tetrad::report {
 namespace {
 
+// Paths may break behind any slash, and elsewhere where that doesn't suffice.
+std::string breakable(const std::string& escaped) {
+  std::string out;
+  for (const char c : escaped) {
+    out += c;
+    if (c == '/') out += "<wbr>";
+  }
+  return out;
+}
+
 std::string cell(const char* tag, Column::Kind kind, const std::string& text) {
-  const char* style = kind == Column::Kind::kNumber ? " class=\"n\""
-                      : kind == Column::Kind::kPath ? " class=\"path\""
-                                                    : "";
-  return fmt::format("<{0}{1}>{2}</{0}>", tag, style, escape(text));
+  switch (kind) {
+    case Column::Kind::kNumber:
+      return fmt::format("<{0} class=\"n\">{1}</{0}>", tag, escape(text));
+    case Column::Kind::kPath:
+      return fmt::format("<{0} class=\"path\">{1}</{0}>", tag, breakable(escape(text)));
+    case Column::Kind::kText:
+      break;
+  }
+  return fmt::format("<{0}>{1}</{0}>", tag, escape(text));
 }
 
 }  // namespace
