@@ -30,6 +30,8 @@ struct EngineOptions {
   std::int64_t max_queued_requests = 0;     // 0: no limit
   std::int64_t chunked_prefill_size = 512;  // tokens of prompts in one step
   bool prefix_cache = true;
+  bool ngram_speculation = false;  // drafts copied from earlier in the sequence; never changes a result
+  std::int64_t max_draft_tokens = 8;
   std::vector<std::int32_t> end_tokens;  // of generation_config.json or config.json
   ForwardOptions forward;
 };
@@ -39,6 +41,7 @@ struct EngineStats {
   std::int64_t pool_tokens = 0, used_tokens = 0, cached_tokens = 0;  // cached: kept for later requests, free to take
   std::uint64_t requests = 0, finished = 0, aborted = 0, preemptions = 0;
   std::uint64_t prompt_tokens = 0, prompt_tokens_cached = 0, generation_tokens = 0, steps = 0;
+  std::uint64_t draft_tokens = 0, accepted_tokens = 0;
 };
 
 using RequestId = std::uint64_t;
