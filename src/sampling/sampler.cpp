@@ -20,6 +20,8 @@ constexpr double kGreedyBelow = 1e-6;
 void apply_penalties(std::span<float> logits, const SamplingParams& p, std::span<const std::int32_t> prompt,
                      std::span<const std::int32_t> output) {
   const auto in_range = [&](std::int32_t id) { return id >= 0 && static_cast<std::size_t>(id) < logits.size(); };
+  for (const auto& [id, bias] : p.logit_bias)
+    if (in_range(id)) logits[static_cast<std::size_t>(id)] += static_cast<float>(bias);
   if (p.repetition_penalty != 1.0) {
     std::unordered_set<std::int32_t> seen(prompt.begin(), prompt.end());
     seen.insert(output.begin(), output.end());
@@ -46,9 +48,28 @@ struct Candidate {
 // Falling weight, ties by id: the same order on every machine.
 bool before(const Candidate& a, const Candidate& b) { return a.weight != b.weight ? a.weight > b.weight : a.id < b.id; }
 
+// Keeps the candidates whose surprise is nearest to the entropy, until they hold typical_p of the probability.
+void keep_typical(std::vector<Candidate>& candidates, double typical_p) {
+  double total = 0, entropy = 0;
+  for (const auto& c : candidates) total += c.weight;
+  for (const auto& c : candidates)
+    if (c.weight > 0) entropy -= c.weight / total * std::log(c.weight / total);
+  const auto distance = [&](const Candidate& c) {
+    return c.weight > 0 ? std::abs(-std::log(c.weight / total) - entropy) : std::numeric_limits<double>::infinity();
+  };
+  std::stable_sort(candidates.begin(), candidates.end(),
+                   [&](const Candidate& a, const Candidate& b) { return distance(a) < distance(b); });
+  double sum = 0;
+  std::size_t kept = 0;
+  while (kept < candidates.size() && sum < typical_p * total) sum += candidates[kept++].weight;
+  candidates.resize(std::max<std::size_t>(1, kept));
+  std::sort(candidates.begin(), candidates.end(), before);
+}
+
 void keep_top(std::vector<Candidate>& candidates, const SamplingParams& p) {
   if (p.top_k > 0 && static_cast<std::size_t>(p.top_k) < candidates.size())
     candidates.resize(static_cast<std::size_t>(p.top_k));
+  if (p.typical_p < 1.0) keep_typical(candidates, p.typical_p);
   if (p.top_p < 1.0) {
     double total = 0, sum = 0;
     for (const auto& c : candidates) total += c.weight;
@@ -75,6 +96,8 @@ Status SamplingParams::validate() const {
   TETRAD_TRY(check(min_p >= 0 && min_p <= 1, "min_p", min_p, "[0, 1]"));
   TETRAD_TRY(check(repetition_penalty > 0 && std::isfinite(repetition_penalty), "repetition_penalty",
                    repetition_penalty, "(0, inf)"));
+  TETRAD_TRY(check(typical_p > 0 && typical_p <= 1, "typical_p", typical_p, "(0, 1]"));
+  for (const auto& [id, bias] : logit_bias) TETRAD_TRY(check(std::abs(bias) <= 100, "logit_bias", bias, "[-100, 100]"));
   TETRAD_TRY(check(std::abs(presence_penalty) <= 2, "presence_penalty", presence_penalty, "[-2, 2]"));
   return check(std::abs(frequency_penalty) <= 2, "frequency_penalty", frequency_penalty, "[-2, 2]");
 }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -13,12 +14,14 @@
 namespace tetrad {
 
 struct SamplingParams {
-  double temperature = 1.0;                                // >= 0; below 1e-6: the largest logit, ties to the lower id
-  double top_p = 1.0;                                      // (0, 1]
-  std::int64_t top_k = 0;                                  // 0 or -1: off
-  double min_p = 0.0;                                      // [0, 1]
-  double repetition_penalty = 1.0;                         // > 0, over prompt and output
-  double presence_penalty = 0.0, frequency_penalty = 0.0;  // [-2, 2], over the output
+  double temperature = 1.0;                                 // >= 0; below 1e-6: the largest logit, ties to the lower id
+  double top_p = 1.0;                                       // (0, 1]
+  std::int64_t top_k = 0;                                   // 0 or -1: off
+  double min_p = 0.0;                                       // [0, 1]
+  double repetition_penalty = 1.0;                          // > 0, over prompt and output
+  double presence_penalty = 0.0, frequency_penalty = 0.0;   // [-2, 2], over the output
+  double typical_p = 1.0;                                   // (0, 1]; locally typical sampling (Meister et al., 2022)
+  std::vector<std::pair<std::int32_t, double>> logit_bias;  // added to the logits of these ids, each in [-100, 100]
   std::uint64_t seed = 0;
 
   // Names the field that is out of range.
