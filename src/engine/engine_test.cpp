@@ -126,7 +126,7 @@ TEST_F(EngineTest, GivesWhatARequestGivesAlone) {
 }
 
 TEST_F(EngineTest, NothingChangesAResult) {
-  const auto list = requests(8, 12);
+  const auto list = requests(8, 20);
   for (const CacheType type : {CacheType::kF32, CacheType::kBF16}) {
     EngineOptions base;
     base.cache_type = type;
