@@ -64,6 +64,24 @@ TEST(Sampler, PenaltiesPushSeenTokensDown) {
   EXPECT_EQ(draw({3, 2}, params, 0, {0, 0}, {}), 0);  // the prompt does not count here
 }
 
+TEST(Sampler, BiasMovesTokens) {
+  SamplingParams params;
+  params.temperature = 0;
+  params.logit_bias = {{1, 5.0}, {0, -100.0}, {77, 3.0}};  // an id outside of the vocabulary is nobody's
+  EXPECT_EQ(draw({3, 2, 1}, params, 0, {}), 1);
+  params.logit_bias = {{2, 101.0}};
+  EXPECT_NE(params.validate().error().message.find("logit_bias"), std::string::npos);
+}
+
+// Two tokens of probability 0.45 and many small ones: the entropy lies nearer to the surprise of the likely two.
+TEST(Sampler, TypicalKeepsWhatIsNearTheEntropy) {
+  SamplingParams params;
+  params.typical_p = 0.5;
+  std::vector<float> logits = {std::log(0.45F), std::log(0.45F)};
+  for (int i = 0; i < 100; ++i) logits.push_back(std::log(0.001F));
+  for (std::uint64_t position = 0; position < 200; ++position) EXPECT_LT(draw(logits, params, position, {}), 2);
+}
+
 TEST(Sampler, RefusesValuesOutOfRange) {
   SamplingParams params;
   params.top_p = 0;
