@@ -183,9 +183,11 @@ Status Engine::Impl::generate(Sequence& s, std::span<float> logits) {
   if (index < request.min_tokens)
     for (const auto* ids : {&options.end_tokens, &request.stop_token_ids})
       for (const std::int32_t id : *ids) logits[static_cast<std::size_t>(id)] = -std::numeric_limits<float>::infinity();
+  if (request.constraint != nullptr) request.constraint->mask(logits);
   const std::span<const std::int32_t> tokens = s.tokens;
   const std::int32_t id = TETRAD_TRY(sample(logits, request.sampling, tokens.first(s.prompt_size),
                                             tokens.subspan(s.prompt_size), static_cast<std::uint64_t>(index)));
+  if (request.constraint != nullptr) TETRAD_TRY(request.constraint->accept(id));
   s.tokens.push_back(id);
   OutputToken token{id, 0, {}};
   if (request.logprobs >= 0) token = token_logprobs(original, id, request.logprobs);

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cmath>
 #include <condition_variable>
+#include <limits>
 #include <mutex>
 #include <thread>
 
@@ -246,6 +247,39 @@ TEST_F(EngineTest, EndsWhereItShould) {
   EXPECT_EQ(run(*running, {request})[0], Tokens(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(first + 1)));
   request.min_tokens = 12;
   EXPECT_EQ(run(*running, {request})[0].size(), 12U);
+}
+
+// Even numbers only.
+class EvenTokens : public TokenConstraint {
+ public:
+  void mask(std::span<float> logits) override {
+    for (std::size_t id = 1; id < logits.size(); id += 2) logits[id] = -std::numeric_limits<float>::infinity();
+  }
+  Status accept(std::int32_t token) override {
+    seen.push_back(token);
+    return {};
+  }
+  Tokens seen;
+};
+
+TEST_F(EngineTest, HoldsToAConstraint) {
+  Tokens first;
+  for (const bool ngram : {false, true}) {
+    EngineOptions options;
+    options.ngram_speculation = ngram;
+    const auto running = engine(options);
+    auto request = requests(1, 40)[0];
+    const auto constraint = std::make_shared<EvenTokens>();
+    request.constraint = constraint;
+    const Tokens tokens = run(*running, {request})[0];
+    EXPECT_EQ(tokens.size(), 40U);
+    for (const std::int32_t id : tokens) EXPECT_EQ(id % 2, 0);
+    EXPECT_EQ(constraint->seen, tokens);
+    if (!first.empty()) {
+      EXPECT_EQ(tokens, first);
+    }
+    first = tokens;
+  }
 }
 
 TEST_F(EngineTest, RefusesWhatCanNeverRun) {

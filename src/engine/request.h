@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "sampling/sampler.h"
+#include "sampling/token_constraint.h"
 
 namespace tetrad {
 
@@ -21,7 +23,8 @@ struct EngineRequest {
   std::int64_t logprobs = -1;                // alternatives reported with each generated token; -1: no logprobs at all
   std::int64_t prompt_logprobs = -1;         // the same for prompt tokens, from the second on
   std::int64_t priority = 0;                 // higher goes first
-  std::string cache_salt;                    // requests share cached prefixes only with the same salt
+  std::shared_ptr<TokenConstraint> constraint;  // what the output may be; this request's alone
+  std::string cache_salt;                       // requests share cached prefixes only with the same salt
 };
 
 // Natural logarithms of the model's own probabilities: before temperature, penalties and masks.

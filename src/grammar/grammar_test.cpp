@@ -1,0 +1,133 @@
+#include "grammar/grammar.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "base/json.h"
+#include "base/rng.h"
+#include "grammar/json_schema.h"
+
+namespace tetrad {
+namespace {
+
+using ::testing::HasSubstr;
+
+class GrammarTest : public ::testing::Test {
+ protected:
+  static constexpr std::int64_t kVocab = 6144;
+  Tokenizer tokenizer_ = Tokenizer::load("models/tiny-minimax-m2").value();
+  std::int32_t end_ = tokenizer_.token_id("[e~[").value();
+  std::int32_t think_end_ = tokenizer_.token_id("</think>").value();
+  GrammarCompiler compiler_ = GrammarCompiler::create(tokenizer_, kVocab, {end_}).value();
+
+  // A text that the grammar allows, each token drawn at random from those allowed; ends are likely once they are
+  // possible.
+  std::string draw(const GrammarSpec& spec, std::uint64_t seed) {
+    const auto constraint = compiler_.compile(spec, -1).value();
+    Rng rng(seed);
+    std::string text;
+    for (int step = 0; step < 3000; ++step) {
+      std::vector<float> logits(kVocab, 0.0F);
+      constraint->mask(logits);
+      std::vector<std::int32_t> allowed;
+      for (std::int32_t id = 0; id < kVocab; ++id)
+        if (std::isfinite(logits[static_cast<std::size_t>(id)])) allowed.push_back(id);
+      if (allowed.empty()) return "nothing allowed behind " + text;
+      const bool may_end = std::isfinite(logits[static_cast<std::size_t>(end_)]);
+      // Short tokens first: they close what is open sooner.
+      std::int32_t id = allowed[rng.below(allowed.size())];
+      for (int tries = 0; step > 200 && tries < 20; ++tries) {
+        const std::int32_t other = allowed[rng.below(allowed.size())];
+        const std::string bytes = tokenizer_.token_bytes(other);
+        if (bytes == "\"" || bytes == "}" || bytes == "]") id = other;
+      }
+      if (may_end && (step > 200 || rng.below(3) == 0)) id = end_;
+      EXPECT_TRUE(constraint->accept(id).has_value());
+      if (id == end_) return text;
+      text += tokenizer_.token_bytes(id);
+    }
+    return "endless: " + text.substr(0, 200);
+  }
+  Json draw_json(const std::string& schema, std::uint64_t seed) {
+    const std::string text = draw({GrammarSpec::Kind::kJsonSchema, schema}, seed);
+    auto json = parse_json(text, "drawn");
+    EXPECT_TRUE(json.has_value()) << text;
+    return json ? *json : Json();
+  }
+  std::string refusal(const std::string& schema) {
+    const auto made = compiler_.compile({GrammarSpec::Kind::kJsonSchema, schema}, -1);
+    return made ? "" : made.error().message;
+  }
+};
+
+TEST_F(GrammarTest, HoldsToASchema) {
+  const std::string schema = R"({"type": "object", "properties": {"name": {"type": "string", "maxLength": 12},
+      "age": {"type": "integer", "minimum": 0, "maximum": 150}, "kind": {"enum": ["a", "b"]},
+      "tags": {"type": "array", "items": {"type": "boolean"}, "minItems": 1, "maxItems": 3}},
+      "required": ["name", "age", "kind", "tags"], "additionalProperties": false})";
+  for (std::uint64_t seed = 0; seed < 12; ++seed) {
+    const Json json = draw_json(schema, seed);
+    ASSERT_EQ(json.size(), 4U) << json;
+    EXPECT_TRUE(json["name"].is_string());
+    EXPECT_GE(json["age"].get<int>(), 0);
+    EXPECT_LE(json["age"].get<int>(), 150);
+    EXPECT_TRUE(json["kind"] == "a" || json["kind"] == "b");
+    EXPECT_GE(json["tags"].size(), 1U);
+    EXPECT_LE(json["tags"].size(), 3U);
+  }
+}
+
+TEST_F(GrammarTest, FollowsReferences) {
+  const std::string schema = R"({"$defs": {"node": {"type": "object", "properties": {"value": {"type": "integer"},
+      "next": {"anyOf": [{"$ref": "#/$defs/node"}, {"type": "null"}]}}, "required": ["value", "next"]}},
+      "allOf": [{"$ref": "#/$defs/node"}]})";
+  for (std::uint64_t seed = 0; seed < 5; ++seed) {
+    const Json json = draw_json(schema, seed);
+    EXPECT_TRUE(json.contains("value") && json["value"].is_number()) << json;  // more digits than 64 bits hold
+  }
+}
+
+TEST_F(GrammarTest, RegexAndEbnf) {
+  EXPECT_THAT(draw({GrammarSpec::Kind::kRegex, "(red|blue) [0-9]{3}"}, 1),
+              ::testing::MatchesRegex("(red|blue) [0-9][0-9][0-9]"));
+  EXPECT_THAT(draw({GrammarSpec::Kind::kEbnf, R"(root ::= "yes" | "no")"}, 2), ::testing::AnyOf("yes", "no"));
+  EXPECT_TRUE(parse_json(draw({GrammarSpec::Kind::kJsonObject, ""}, 3), "drawn").has_value());
+}
+
+TEST_F(GrammarTest, LeavesTheThoughtFree) {
+  const auto constraint = compiler_.compile({GrammarSpec::Kind::kRegex, "ok"}, think_end_).value();
+  std::vector<float> logits(kVocab, 0.0F);
+  constraint->mask(logits);
+  for (const float logit : logits) ASSERT_EQ(logit, 0.0F);
+  ASSERT_TRUE(constraint->accept(end_ - 1).has_value());
+  ASSERT_TRUE(constraint->accept(think_end_).has_value());
+  for (const auto id : tokenizer_.encode("\n\nok", false)) {
+    constraint->mask(logits);
+    ASSERT_TRUE(std::isfinite(logits[static_cast<std::size_t>(id)]));
+    ASSERT_TRUE(constraint->accept(id).has_value());
+    logits.assign(kVocab, 0.0F);
+  }
+  constraint->mask(logits);
+  EXPECT_TRUE(std::isfinite(logits[static_cast<std::size_t>(end_)]));
+  EXPECT_FALSE(std::isfinite(logits[5]));
+  EXPECT_FALSE(constraint->accept(5).has_value());
+}
+
+TEST_F(GrammarTest, RefusesWhatItCannotHoldTo) {
+  EXPECT_THAT(refusal(R"({"type": "object", "properties": {"a": {"not": {}}}})"), HasSubstr("/properties/a: \"not\""));
+  EXPECT_THAT(refusal(R"({"allOf": [{"type": "object"}, {"required": ["a"]}]})"), HasSubstr("allOf"));
+  EXPECT_THAT(refusal(R"({"type": "array", "uniqueItems": true})"), HasSubstr("uniqueItems"));
+  EXPECT_THAT(refusal(R"({"type": "string", "pattern": "a", "maxLength": 3})"), HasSubstr("pattern"));
+  EXPECT_THAT(refusal(R"({"type": "string", "maxLength": -1})"), HasSubstr("maxLength"));
+  EXPECT_THAT(refusal("[]"), HasSubstr("must be an object"));
+  EXPECT_THAT(refusal("{"), HasSubstr("JSON schema"));
+  EXPECT_THAT(refusal(R"({"$ref": "#/$defs/missing"})"), HasSubstr("json_schema"));
+  for (const auto kind : {GrammarSpec::Kind::kRegex, GrammarSpec::Kind::kEbnf, GrammarSpec::Kind::kStructuralTag})
+    EXPECT_FALSE(compiler_.compile({kind, "(((("}, -1).has_value());
+}
+
+}  // namespace
+}  // namespace tetrad

@@ -1,0 +1,110 @@
+#include "grammar/json_schema.h"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+namespace tetrad {
+namespace {
+
+constexpr int kMaxDepth = 64;
+constexpr std::int64_t kMaxLength = 100'000;
+
+constexpr std::array<std::string_view, 12> kAnnotations = {"title",    "description", "default",  "examples",
+                                                           "$schema",  "$id",         "$comment", "deprecated",
+                                                           "readOnly", "writeOnly",   "format",   "$anchor"};
+// Held to, as long as their values are of the right type.
+constexpr std::array<std::string_view, 17> kSimple = {
+    "type",    "enum",   "const",    "required",  "minItems",  "maxItems",         "minimum",          "maximum",
+    "pattern", "strict", "nullable", "minLength", "maxLength", "exclusiveMinimum", "exclusiveMaximum", "$ref",
+    "x-order"};
+
+template <std::size_t n>
+bool is_in(const std::array<std::string_view, n>& list, std::string_view word) {
+  return std::find(list.begin(), list.end(), word) != list.end();
+}
+
+class Preparer {
+ public:
+  Result<Json> schema(const Json& in, const std::string& place, int depth) {
+    if (depth > kMaxDepth) return refuse(place, "nested deeper than 64 levels");
+    if (in.is_boolean() && in.get<bool>()) return in;
+    if (!in.is_object()) return refuse(place, "a schema must be an object");
+    Json out = Json::object();
+    for (const auto& [key, value] : in.items()) {
+      if (is_in(kAnnotations, key)) continue;
+      const std::string where = place + "/" + key;
+      if (is_in(kSimple, key))
+        out[key] = value;
+      else if (key == "properties" || key == "$defs" || key == "definitions")
+        out[key] = TETRAD_TRY(map(value, where, depth));
+      else if (key == "anyOf" || key == "oneOf" || key == "prefixItems")
+        out[key] = TETRAD_TRY(list(value, where, depth));
+      else if (key == "items" || key == "additionalProperties")
+        out[key] = value.is_boolean() ? value : TETRAD_TRY(schema(value, where, depth + 1));
+      else if (key == "allOf")
+        TETRAD_TRY(all_of(value, where, depth, out));
+      else
+        return refuse(place, "\"" + key + "\" is not supported");
+    }
+    TETRAD_TRY(limit_length(out, place));
+    return out;
+  }
+
+ private:
+  static Unexpected refuse(const std::string& place, const std::string& why) {
+    return invalid_input("unsupported JSON schema", place.empty() ? "/" : place, why);
+  }
+
+  Result<Json> map(const Json& in, const std::string& place, int depth) {
+    if (!in.is_object()) return refuse(place, "must be an object");
+    Json out = Json::object();
+    for (const auto& [name, value] : in.items()) out[name] = TETRAD_TRY(schema(value, place + "/" + name, depth + 1));
+    return out;
+  }
+
+  Result<Json> list(const Json& in, const std::string& place, int depth) {
+    if (!in.is_array() || in.empty()) return refuse(place, "must be a list of schemas");
+    Json out = Json::array();
+    for (const Json& value : in)
+      out.push_back(TETRAD_TRY(schema(value, place + "/" + std::to_string(out.size()), depth + 1)));
+    return out;
+  }
+
+  // xgrammar ignores allOf. One schema in it, as code generators write around a $ref, is that schema.
+  Status all_of(const Json& in, const std::string& place, int depth, Json& out) {
+    if (!in.is_array() || in.size() != 1) return refuse(place, "more than one schema in \"allOf\" is not supported");
+    const Json only = TETRAD_TRY(schema(in[0], place + "/0", depth + 1));
+    for (const auto& [key, value] : only.items()) {
+      if (out.contains(key) && out[key] != value) return refuse(place, "contradicts \"" + key + "\" beside it");
+      out[key] = value;
+    }
+    return {};
+  }
+
+  // xgrammar lets raw control characters into strings of limited length. A pattern that knows no escapes does not.
+  Status limit_length(Json& schema, const std::string& place) {
+    if (!schema.contains("minLength") && !schema.contains("maxLength")) return {};
+    if (schema.contains("pattern")) return refuse(place, "\"pattern\" together with a length is not supported");
+    std::int64_t bounds[2] = {0, -1};
+    for (const int i : {0, 1}) {
+      const char* key = i == 0 ? "minLength" : "maxLength";
+      if (!schema.contains(key)) continue;
+      if (!schema[key].is_number_unsigned() || schema[key].get<std::uint64_t>() > kMaxLength)
+        return refuse(place, std::string("\"") + key + "\" must be an integer from 0 to 100000");
+      bounds[i] = schema[key].get<std::int64_t>();
+      schema.erase(key);
+    }
+    if (bounds[1] >= 0 && bounds[1] < bounds[0]) return refuse(place, "\"maxLength\" is below \"minLength\"");
+    const std::string most = bounds[1] < 0 ? "" : std::to_string(bounds[1]);
+    schema["pattern"] = "^[^\"\\\\\\x00-\\x1f]{" + std::to_string(bounds[0]) + "," + most + "}$";
+    return {};
+  }
+};
+
+}  // namespace
+
+Result<Json> prepare_json_schema(const Json& schema) { return Preparer().schema(schema, "", 0); }
+
+}  // namespace tetrad
