@@ -14,7 +14,7 @@ namespace tetrad {
 namespace {
 
 std::string version_text() {
-  return fmt::format("tetrad {} ({})\nbackends: cpu\nSIMD targets here: {}\n", TETRAD_VERSION, TETRAD_REVISION,
+  return fmt::format("tetrad {} ({})\nbackends: cpu, ref\nSIMD targets here: {}\n", TETRAD_VERSION, TETRAD_REVISION,
                      fmt::join(available_simd_targets(), ", "));
 }
 
