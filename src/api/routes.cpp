@@ -1,0 +1,63 @@
+#include "api/routes.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+namespace tetrad {
+namespace {
+
+constexpr std::array kRoutes = {
+    Route{"GET", "/", open_page},
+    Route{"GET", "/health", open_health},
+    Route{"GET", "/v1/health", open_health},
+    Route{"GET", "/health_generate", open_health},
+    Route{"GET", "/ready", open_health},
+    Route{"GET", "/ping", open_health},
+    Route{"GET", "/v1/models", open_models},
+    Route{"GET", "/v1/models/", open_model},
+    Route{"GET", "/server_info", open_server_info},
+    Route{"GET", "/get_server_info", open_server_info},
+    Route{"GET", "/model_info", open_model_info},
+    Route{"GET", "/get_model_info", open_model_info},
+    Route{"GET", "/flush_cache", open_flush_cache},
+    Route{"POST", "/flush_cache", open_flush_cache},
+    Route{"POST", "/abort_request", open_abort},
+};
+
+bool matches(const Route& route, std::string_view path) {
+  if (route.path.size() > 1 && route.path.ends_with('/'))
+    return path.size() > route.path.size() && path.starts_with(route.path);
+  return path == route.path;
+}
+
+}  // namespace
+
+std::span<const Route> all_routes() { return kRoutes; }
+
+std::string allowed_methods(const std::string& path) {
+  std::string methods;
+  for (const Route& route : kRoutes)
+    if (matches(route, path)) {
+      methods += methods.empty() ? "" : ", ";
+      methods += route.method == "GET" ? "GET, HEAD" : route.method;
+    }
+  return methods.empty() ? methods : methods + ", OPTIONS";
+}
+
+ApiResult<const Route*> find_route(const HttpRequest& request) {
+  const std::string_view method = request.method == "HEAD" ? std::string_view("GET") : request.method;
+  for (const Route& route : kRoutes)
+    if (matches(route, request.path) && route.method == method) return &route;
+  const std::string allowed = allowed_methods(request.path);
+  if (allowed.empty())
+    return tl::unexpected(ApiError{404, fmt::format("there is nothing at {}", printable(request.path)), {}, {}, {}});
+  return tl::unexpected(ApiError{
+      405,
+      fmt::format("{} does not go with {}, only {}", printable(request.method, 20), printable(request.path), allowed),
+      {},
+      {},
+      {{"Allow", allowed}}});
+}
+
+}  // namespace tetrad
