@@ -295,5 +295,127 @@ TEST(OutputParser, InvalidUtf8BecomesReplacementCharacters) {
   EXPECT_EQ(events[0].text, "日");
 }
 
+// The arguments of a call whose text was cut hold nothing that the whole call doesn't: whole values, and a string's
+// beginning (a character cut in two is U+FFFD).
+void expect_part_of(const Json& part, const Json& whole) {
+  for (const auto& [key, value] : part.items()) {
+    ASSERT_TRUE(whole.contains(key)) << key;
+    if (value.is_string() && whole[key].is_string()) {
+      std::string text = value.get<std::string>();
+      if (text.ends_with("\uFFFD")) text.resize(text.size() - 3);
+      EXPECT_TRUE(whole[key].get<std::string>().starts_with(text)) << key << " " << value;
+    } else {
+      EXPECT_EQ(value, whole[key]) << key;
+    }
+  }
+}
+
+TEST(OutputParser, EveryTruncationLeavesValidArguments) {
+  const std::string code = "if a < b:\n  s = \"</parameter>\" # 日本\n</param\n";
+  const std::vector<std::string> transcripts = {
+      "I call.\n</think>\n\nText\n" +
+          block(invoke("f", parameter("k", code) + parameter("n", "1234567890123456789012"))),
+      "t</think>" +
+          block(invoke("f", parameter("object", R"({"a": [1, {"b": "\\u00e9}"}]})") + parameter("x", "-1.5e3") +
+                                parameter("list", "[1, 2]") + parameter("flag", "true"))),
+      "t" +
+          block(invoke("f", parameter("maybe", "null") + parameter("maybe_n", "12")) + invoke("g", "") +
+                invoke("f", parameter("maybe", "nullable text") + parameter("maybe_n", "null"))) +
+          "</think>between" + block(invoke("no", parameter("k", "v")) + invoke("bare", parameter("any \" key", "\t")))};
+  for (const std::string& text : transcripts) {
+    const Answer whole = parsed(text);
+    for (std::size_t size = 0; size < text.size(); ++size) {
+      const Answer cut = parse({std::string_view(text).substr(0, size)}, options());
+      ASSERT_LE(cut.calls.size(), whole.calls.size());
+      for (std::size_t i = 0; i < cut.calls.size(); ++i) {
+        EXPECT_EQ(cut.calls[i].name, whole.calls[i].name);
+        EXPECT_TRUE(cut.calls[i].ended);
+        const auto json = parse_json(cut.calls[i].arguments, "arguments");
+        ASSERT_TRUE(json) << cut.calls[i].arguments;
+        expect_part_of(*json, parse_json(whole.calls[i].arguments, "arguments").value());
+      }
+    }
+  }
+}
+
+TEST(OutputParser, CutCallsCloseWithWhatTheyHave) {
+  const auto arguments = [](const std::string& inside) {
+    const Answer answer = parsed("t</think><minimax:tool_call>\n<invoke name=\"f\">\n" + inside);
+    return answer.calls.empty() ? "no call" : answer.calls[0].arguments + answer.content;
+  };
+  EXPECT_EQ(arguments(""), "{}");
+  EXPECT_EQ(arguments("<parameter name=\"k"), "{}");
+  EXPECT_EQ(arguments("<parameter name=\"k\">"), R"({"k": ""})");
+  EXPECT_EQ(arguments("<parameter name=\"k\">half"), R"({"k": "half"})");
+  EXPECT_EQ(arguments("<parameter name=\"k\">half</para"), R"({"k": "half"})");
+  EXPECT_EQ(arguments("<parameter name=\"k\">full</parameter>"), R"({"k": "full"})");
+  EXPECT_EQ(arguments("<parameter name=\"n\">12"), "{}");  // half a number is another number
+  EXPECT_EQ(arguments("<parameter name=\"n\">12</parameter>\n"), R"({"n": 12})");
+  EXPECT_EQ(arguments("<parameter name=\"n\">12</parameter>\n</inv"), R"({"n": 12})");
+  EXPECT_EQ(arguments("<parameter name=\"maybe\">nul"), "{}");
+  EXPECT_EQ(arguments("<parameter name=\"maybe\">null "), R"({"maybe": "null "})");
+  EXPECT_EQ(arguments(parameter("k", "v") + "</invoke>\n</minimax:tool"), R"({"k": "v"})");
+}
+
+std::string joined_arguments(const std::vector<ParsedEvent>& events) {
+  std::string text;
+  for (const ParsedEvent& event : events)
+    if (event.kind == ParsedEvent::Kind::kArguments) text += event.text;
+  return text;
+}
+
+TEST(OutputParser, StringsStreamAsTheyCome) {
+  OutputParser parser(options());
+  EXPECT_EQ(joined_arguments(parser.push("t</think>\n\n<minimax:tool_call>\n<invoke name=\"f\">")), "{");
+  EXPECT_EQ(joined_arguments(parser.push("\n<parameter name=\"k\">")), R"("k": ")");
+  EXPECT_EQ(joined_arguments(parser.push("one\n")), R"(one\n)");
+  EXPECT_EQ(joined_arguments(parser.push("two <")), "two ");
+  EXPECT_EQ(joined_arguments(parser.push("b")), "<b");
+  EXPECT_EQ(joined_arguments(parser.push("</parameter>\n<parameter name=\"n\">")), "\"");
+  EXPECT_EQ(joined_arguments(parser.push("12")), "");
+  EXPECT_EQ(joined_arguments(parser.push("3</parameter>\n</invoke>")), R"(, "n": 123})");
+}
+
+TEST(OutputParser, StringsThatMayBeNullStreamToo) {
+  OutputParser parser(options());
+  parser.push("t</think>\n\n<minimax:tool_call>\n<invoke name=\"f\">\n<parameter name=\"maybe\">");
+  EXPECT_EQ(joined_arguments(parser.push("null")), "");
+  EXPECT_EQ(joined_arguments(parser.push("able")), R"("maybe": "nullable)");
+  EXPECT_EQ(joined_arguments(parser.push(" text")), " text");
+}
+
+TEST(OutputParser, LongHeldTextIsReadOnce) {
+  // Byte by byte; quadratic time would show as minutes.
+  OutputParser parser(options());
+  Answer answer;
+  const std::string spaces(1'000'000, ' ');
+  join(parser.push("t</think><minimax:tool_call>"), answer);
+  for (const char c : spaces) join(parser.push({&c, 1}), answer);
+  join(parser.push("<invoke name=\"f\"><parameter name=\"k\">v</parameter>"), answer);
+  for (const char c : spaces) join(parser.push({&c, 1}), answer);
+  join(parser.push("</invoke>"), answer);
+  join(parser.finish(), answer);
+  EXPECT_EQ(answer, (Answer{"t", "", {{"f", R"({"k": "v"})", true}}}));
+}
+
+TEST(OutputParser, NothingComesAfterTheEnd) {
+  OutputParser parser(options());
+  parser.push("a");
+  parser.finish();
+  EXPECT_TRUE(parser.push("b").empty());
+  EXPECT_TRUE(parser.finish().empty());
+}
+
+TEST(OutputParser, Names) {
+  EXPECT_EQ(reasoning_parser_from_name("minimax").value(), ReasoningParser::kMinimax);
+  EXPECT_EQ(reasoning_parser_from_name("minimax_m2").value(), ReasoningParser::kMinimax);
+  EXPECT_EQ(reasoning_parser_from_name("minimax-append-think").value(), ReasoningParser::kMinimaxAppendThink);
+  EXPECT_EQ(reasoning_parser_from_name("minimax_m2_append_think").value(), ReasoningParser::kMinimaxAppendThink);
+  EXPECT_EQ(tool_parser_from_name("minimax-m2").value(), ToolParser::kMinimaxM2);
+  EXPECT_EQ(tool_parser_from_name("minimax_m2").value(), ToolParser::kMinimaxM2);
+  EXPECT_EQ(reasoning_parser_from_name("qwen3").error().code, ErrorCode::kUsage);
+  EXPECT_EQ(tool_parser_from_name("minimax-m3").error().code, ErrorCode::kUsage);
+}
+
 }  // namespace
 }  // namespace tetrad
