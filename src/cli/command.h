@@ -36,6 +36,7 @@ void register_eval(CLI::App& app, const CommonFlags& common, Action& action);
 void register_logits(CLI::App& app, const CommonFlags& common, Action& action);
 void register_tokenize(CLI::App& app, const CommonFlags& common, Action& action);
 void register_render(CLI::App& app, const CommonFlags& common, Action& action);
+void register_parse(CLI::App& app, const CommonFlags& common, Action& action);
 void register_inspect(CLI::App& app, const CommonFlags& common, Action& action);
 void register_verify(CLI::App& app, const CommonFlags& common, Action& action);
 void register_generate(CLI::App& app, const CommonFlags& common, Action& action);

@@ -40,6 +40,7 @@ int run(int argc, char** argv) {
   register_logits(app, common, action);
   register_tokenize(app, common, action);
   register_render(app, common, action);
+  register_parse(app, common, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
