@@ -15,6 +15,8 @@ namespace tetrad::jinja {
 struct Expr;
 using ExprPtr = std::unique_ptr<Expr>;
 
+constexpr std::size_t kMaxNamedArguments = 1000;  // of one call or one macro: they are searched one by one
+
 struct CallArgs {
   std::vector<ExprPtr> positional;
   std::vector<std::pair<std::string, ExprPtr>> keyword;

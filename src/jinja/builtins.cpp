@@ -50,6 +50,7 @@ bool is_sequence(Runtime&, const Value& value, const Args&) {
 }
 
 bool all_cased(Runtime& runtime, const Value& value, const char* method) {
+  runtime.step_through(value);
   return find_text_method(method)(runtime, runtime.text(str(value)), {}).boolean();
 }
 
@@ -114,6 +115,7 @@ bool is_test(std::string_view name) { return find_test(name) != nullptr; }
 
 Value call_filter(Runtime& runtime, std::string_view name, const Value& value, const Args& args) {
   runtime.step();
+  runtime.step_through(value);
   if (const Method filter = find_filter(name)) return filter(runtime, value, args);
   if (is_unsupported_filter(name))
     throw Fault{"the filter '" + std::string(name) + "' is not supported", 0, ErrorCode::kUnsupported};

@@ -414,6 +414,7 @@ void ExpressionParser::argument(CallArgs& args, int line) {
     ensure(args.double_star == nullptr);
     std::string name = stream_.take().text;
     stream_.take();
+    if (args.keyword.size() >= kMaxNamedArguments) throw Fault{"more than 1000 keyword arguments", line};
     for (const auto& [other, value] : args.keyword)
       if (other == name) throw Fault{"keyword argument repeated: " + name, line};
     args.keyword.emplace_back(std::move(name), expression());

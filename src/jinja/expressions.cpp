@@ -132,6 +132,7 @@ Args Interpreter::evaluate_args(const CallArgs& written, const ScopeRef& scope) 
   if (written.double_star != nullptr) {
     const Value names = evaluate(*written.double_star, scope);
     if (!names.is_dict()) fail("argument after ** must be a mapping, not " + type_name(names));
+    if (names.dict().items.size() > kMaxNamedArguments) fail("more than 1000 keyword arguments");
     for (const auto& [name, value] : names.dict().items) {
       if (!name.is_string()) fail("keywords must be strings");
       for (const auto& [other, ignored] : args.keyword)

@@ -23,10 +23,13 @@ class PercentFormatter {
 
   std::string run() {
     while (at_ < format_.size()) {
+      const std::size_t before = out_.size();
       const std::size_t percent = std::min(format_.find('%', at_), format_.size());
       out_.append(format_, at_, percent - at_);
       at_ = percent;
       if (at_ < format_.size()) conversion();
+      runtime_.step(1 + (out_.size() - before) / 64);
+      runtime_.expect_bytes(out_.size(), 2);
     }
     const bool single_left = !value_.is_tuple() && !value_.is_dict() && used_ == 0;
     if ((value_.is_tuple() && used_ < value_.list().items.size() && !by_name_) ||
@@ -121,6 +124,7 @@ class PercentFormatter {
   // A Markup escapes what is put into it.
   std::string shown(char type, const Value& value) const {
     std::string text = converted(type, value);
+    runtime_.step(text.size() / 64);
     return markup_ && !(type == 's' && value.is_string() && value.str().markup) ? escape_html(text) : text;
   }
 
@@ -220,7 +224,10 @@ class BraceFormatter {
         i += 2;
       } else if (c == '{') {
         const std::size_t end = field_end(format, i + 1);
-        out += field(format.substr(i + 1, end - i - 1), depth);
+        const std::string text = field(format.substr(i + 1, end - i - 1), depth);
+        runtime_.step(1 + text.size() / 64);
+        runtime_.expect_bytes(out.size() + text.size(), 2);
+        out += text;
         i = end + 1;
       } else if (c == '}') {
         fail("Single '}' encountered in format string");

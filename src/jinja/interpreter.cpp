@@ -36,18 +36,29 @@ class Capture {
 
 const Value* Scope::find(std::string_view name) const {
   for (const Scope* scope = this; scope != nullptr; scope = scope->parent_.get())
-    for (const auto& [known, value] : scope->variables_)
-      if (known == name) return &value;
+    if (const Value* found = scope->find_here(name)) return found;
   return nullptr;
 }
 
+const Value* Scope::find_here(std::string_view name) const {
+  if (index_.empty()) {
+    for (const auto& [known, value] : variables_)
+      if (known == name) return &value;
+    return nullptr;
+  }
+  const auto found = index_.find(name);
+  return found == index_.end() ? nullptr : &variables_[found->second].second;
+}
+
 void Scope::set(const std::string& name, Value value) {
-  for (auto& [known, current] : variables_)
-    if (known == name) {
-      current = std::move(value);
-      return;
-    }
+  constexpr std::size_t kFew = 16;
+  if (const Value* current = find_here(name)) {
+    const_cast<Value&>(*current) = std::move(value);
+    return;
+  }
   variables_.emplace_back(name, std::move(value));
+  if (variables_.size() <= kFew) return;
+  for (std::size_t i = index_.size(); i < variables_.size(); ++i) index_.emplace(variables_[i].first, i);
 }
 
 Interpreter::Interpreter(Runtime& runtime, const Dict& variables)

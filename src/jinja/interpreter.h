@@ -1,6 +1,7 @@
 // Walks the syntax tree and writes the text: one per render.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -19,11 +20,17 @@ class Scope {
   explicit Scope(std::shared_ptr<Scope> parent) : parent_(std::move(parent)) {}
   const Value* find(std::string_view name) const;
   void set(const std::string& name, Value value);
-  void clear() { variables_.clear(); }
+  void clear() {
+    variables_.clear();
+    index_.clear();
+  }
 
  private:
+  const Value* find_here(std::string_view name) const;
+
   std::shared_ptr<Scope> parent_;
   std::vector<std::pair<std::string, Value>> variables_;
+  std::map<std::string, std::size_t, std::less<>> index_;  // empty while there are few variables
 };
 using ScopeRef = std::shared_ptr<Scope>;
 

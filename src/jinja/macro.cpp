@@ -39,6 +39,7 @@ Value Macro::call(Runtime& runtime, const Args& args) {
   const std::size_t taken = std::min(names.size(), rest.positional.size());
   rest.positional.erase(rest.positional.begin(), rest.positional.begin() + static_cast<std::ptrdiff_t>(taken));
   std::vector<std::optional<Value>> values(names.size());
+  runtime.step(names.size() * (1 + rest.keyword.size() / 8));
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (i < taken) {
       values[i] = args.positional[i];

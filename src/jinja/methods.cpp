@@ -61,6 +61,7 @@ Value list_index(Runtime&, const Value& self, const Args& args) {
 Value bind_method(std::string_view name, Method method, const Value& self) {
   auto body = [method, self, name = std::string(name)](Runtime& runtime, const Args& args) {
     if (!args.keyword.empty() && !one_of(name, kKeywordMethods)) fail(name + "() takes no keyword arguments");
+    runtime.step_through(self);
     return method(runtime, self, args);
   };
   return Value(ObjectRef(std::make_shared<Function>(std::string(name), std::move(body), self.depth() + 1)));

@@ -7,6 +7,7 @@
 #include "jinja/builtins.h"
 #include "jinja/objects.h"
 #include "jinja/print.h"
+#include "jinja/text_search.h"
 #include "jinja/unicode.h"
 
 namespace tetrad::jinja {
@@ -183,6 +184,7 @@ std::string escape_html(std::string_view text) {
 
 Value apply(Runtime& runtime, BinaryOp op, const Value& a, const Value& b) {
   runtime.step();
+  if (a.is_string() && op == BinaryOp::kMod) runtime.step_through(a);
   if (a.is_string() && op == BinaryOp::kMod) return runtime.text(percent_format(runtime, a.str(), b), a.str().markup);
   if (a.is_undefined()) fail(a.undefined_message());
   if (b.is_undefined()) fail(b.undefined_message());
@@ -216,6 +218,7 @@ bool less(const Value& a, const Value& b, const char* symbol) {
   if (b.is_undefined()) fail(b.undefined_message());
   if (a.is_integral() && b.is_integral()) return a.integer() < b.integer();
   if (a.is_number() && b.is_number()) return a.real() < b.real();
+  charge_comparison(a, b);
   if (a.is_string() && b.is_string()) return a.text() < b.text();  // UTF-8 orders as code points do
   if (a.is_sequence() && b.is_sequence() && a.list().tuple == b.list().tuple) return less_sequences(a.list(), b.list());
   fail(std::string("'") + symbol + "' not supported between instances of '" + type_name(a) + "' and '" + type_name(b) +
@@ -227,7 +230,7 @@ bool contains(Runtime& runtime, const Value& container, const Value& item) {
   if (container.is_string()) {
     if (!item.is_string()) fail("'in <string>' requires string as left operand, not " + type_name(item));
     runtime.step(container.text().size() / 256);
-    return container.text().find(item.text()) != std::string::npos;
+    return find_text(container.text(), item.text()) != std::string_view::npos;
   }
   if (container.is_dict()) return container.dict().find(item) != nullptr;
   if (!is_iterable(container)) fail("argument of type '" + type_name(container) + "' is not iterable");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <initializer_list>
 #include <string>
+#include <unordered_set>
 
 #include "jinja/expression_parser.h"
 #include "jinja/runtime.h"
@@ -153,12 +154,13 @@ class Parser {
 
   Signature signature() {
     Signature result;
+    std::unordered_set<std::string> seen;
     stream_.expect_operator("(");
     while (!stream_.is_operator(")")) {
       if (!result.names.empty()) stream_.expect_operator(",");
       std::string name = expressions_.target_name();
-      for (const std::string& other : result.names)
-        if (other == name) stream_.fail_here("duplicate argument '" + name + "'");
+      if (seen.size() >= kMaxNamedArguments) stream_.fail_here("more than 1000 arguments");
+      if (!seen.insert(name).second) stream_.fail_here("duplicate argument '" + name + "'");
       result.names.push_back(std::move(name));
       if (stream_.skip_operator("="))
         result.defaults.push_back(expressions_.expression());
@@ -241,9 +243,7 @@ class Parser {
     stream_.take();
     auto node = std::make_unique<Stmt>(StmtKind::kBlock, line);
     node->name = stream_.expect_identifier();
-    for (const std::string& other : block_names_)
-      if (other == node->name) throw Fault{"block '" + node->name + "' defined twice", line};
-    block_names_.push_back(node->name);
+    if (!block_names_.insert(node->name).second) throw Fault{"block '" + node->name + "' defined twice", line};
     if (stream_.is_name("scoped") || stream_.is_name("required"))
       throw Fault{"blocks with '" + stream_.current().text + "' are not supported", line, ErrorCode::kUnsupported};
     node->bodies.push_back(called_body("endblock"));
@@ -253,7 +253,7 @@ class Parser {
 
   TokenStream stream_;
   ExpressionParser expressions_;
-  std::vector<std::string> block_names_;
+  std::unordered_set<std::string> block_names_;
   int depth_ = 0;
   int loops_ = 0;  // around the current statement, inside the innermost function
 };

@@ -32,9 +32,10 @@ class ReprWriter {
       out += int_text(value.integer());
     else if (value.is_float())
       out += float_text(value.real());
-    else if (value.is_string())
+    else if (value.is_string()) {
+      value.str().charge.work(value.text().size() / 64);
       out += value.str().markup ? "Markup(" + text_repr(value.text()) + ")" : text_repr(value.text());
-    else if (value.is_sequence())
+    } else if (value.is_sequence())
       write_items(value.list(), depth);
     else if (value.is_dict())
       write_dict(value.dict(), depth);
@@ -44,6 +45,7 @@ class ReprWriter {
 
  private:
   void write_items(const List& list, int depth) {
+    list.charge.work(1 + list.items.size());
     out += list.tuple ? "(" : "[";
     for (std::size_t i = 0; i < list.items.size(); ++i) {
       if (i > 0) out += ", ";

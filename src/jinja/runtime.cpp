@@ -9,7 +9,9 @@ constexpr std::uint64_t kStepsBetweenChecks = 4096;
 }
 
 Runtime::Runtime(const RenderLimits& limits)
-    : limits_(limits), budget_{0, limits.value_bytes}, deadline_(std::chrono::steady_clock::now() + limits.wall_clock) {
+    : limits_(limits),
+      budget_{0, limits.value_bytes, 0, limits.steps},
+      deadline_(std::chrono::steady_clock::now() + limits.wall_clock) {
   next_check_ = std::min(kStepsBetweenChecks, limits_.steps);
 }
 
@@ -24,10 +26,10 @@ void Runtime::pin(ObjectRef object) {
 }
 
 void Runtime::check_clock() {
-  if (steps_ > limits_.steps) fail("the template takes more than " + std::to_string(limits_.steps) + " steps");
+  if (budget_.steps > limits_.steps) fail("the template takes more than " + std::to_string(limits_.steps) + " steps");
   if (std::chrono::steady_clock::now() > deadline_)
     fail("the template takes longer than " + std::to_string(limits_.wall_clock.count()) + " ms");
-  next_check_ = std::min(steps_ + kStepsBetweenChecks, limits_.steps + 1);
+  next_check_ = std::min(budget_.steps + kStepsBetweenChecks, limits_.steps + 1);
 }
 
 void Runtime::expect_bytes(std::size_t count, std::size_t bytes_each) {

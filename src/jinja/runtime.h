@@ -26,8 +26,15 @@ class Runtime {
   const RenderLimits& limits() const { return limits_; }
 
   void step(std::uint64_t count = 1) {
-    steps_ += count;
-    if (steps_ >= next_check_) check_clock();
+    budget_.steps += count;
+    if (budget_.steps >= next_check_) check_clock();
+  }
+  // The steps of walking once through a text or the items of a list.
+  void step_through(const Value& value) {
+    if (value.is_string())
+      step(value.text().size() / 256);
+    else if (value.is_sequence())
+      step(value.list().items.size() / 64);
   }
   // Refuses a value of this many bytes before it is built.
   void expect_bytes(std::size_t count, std::size_t bytes_each);
@@ -44,7 +51,6 @@ class Runtime {
 
   RenderLimits limits_;
   Budget budget_;
-  std::uint64_t steps_ = 0;
   std::uint64_t next_check_ = 0;
   std::chrono::steady_clock::time_point deadline_;
   std::vector<ObjectRef> pinned_;

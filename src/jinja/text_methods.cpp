@@ -8,6 +8,7 @@
 #include "jinja/objects.h"
 #include "jinja/operators.h"
 #include "jinja/print.h"
+#include "jinja/text_search.h"
 #include "jinja/text_split.h"
 #include "jinja/unicode.h"
 
@@ -32,7 +33,7 @@ std::string replace_text(Runtime& runtime, std::string_view text, std::string_vi
   }
   std::size_t at = 0;
   for (; count != 0; --count) {
-    const std::size_t found = text.find(old, at);
+    const std::size_t found = find_text(text, old, at);
     if (found == std::string_view::npos) break;
     out.append(text.substr(at, found - at)).append(replacement);
     runtime.step();
@@ -124,8 +125,8 @@ Value found_at(Runtime&, const Value& self, const Args& args) {
   const Bound bound("find", args, {"sub", "start", "end"}, 1);
   const Window part = window(self.str(), bound);
   const auto at = part.empty_range ? std::string_view::npos
-                  : kFromRight     ? part.text.rfind(bound.text(0))
-                                   : part.text.find(bound.text(0));
+                  : kFromRight     ? rfind_text(part.text, bound.text(0))
+                                   : find_text(part.text, bound.text(0));
   if (at != std::string_view::npos) return part.first_character + utf8_count(part.text.substr(0, at));
   bound.text(0);
   if (kMustBeThere) fail("substring not found");
@@ -140,7 +141,8 @@ Value count(Runtime& runtime, const Value& self, const Args& args) {
   if (wanted.empty()) return utf8_count(part.text) + 1;
   runtime.step(part.text.size() / 64);
   std::size_t total = 0;
-  for (auto at = part.text.find(wanted); at != std::string_view::npos; at = part.text.find(wanted, at + wanted.size()))
+  for (auto at = find_text(part.text, wanted); at != std::string_view::npos;
+       at = find_text(part.text, wanted, at + wanted.size()))
     ++total;
   return total;
 }
@@ -193,7 +195,7 @@ Value partition(Runtime& runtime, const Value& self, const Args& args) {
   const std::string& separator = bound.text(0);
   const std::string_view text = self.text();
   if (separator.empty()) fail("empty separator");
-  const auto at = kFromRight ? text.rfind(separator) : text.find(separator);
+  const auto at = kFromRight ? rfind_text(text, separator) : find_text(text, separator);
   std::string_view parts[3] = {text, "", ""};
   if (at != std::string_view::npos)
     parts[0] = text.substr(0, at), parts[1] = separator, parts[2] = text.substr(at + separator.size());

@@ -4,21 +4,31 @@
 #include <string>
 
 #include "base/utf8.h"
+#include "jinja/text_search.h"
 #include "jinja/unicode.h"
 
 namespace tetrad::jinja {
 
 std::vector<std::string_view> split_text(std::string_view text, std::string_view separator, Int most, bool from_right) {
   std::vector<std::string_view> parts;
-  for (; most != 0; --most) {
-    const auto at = from_right ? text.rfind(separator) : text.find(separator);
-    if (at == std::string_view::npos) break;
-    const std::string_view before = text.substr(0, at), after = text.substr(at + separator.size());
-    parts.push_back(from_right ? after : before);
-    text = from_right ? before : after;
+  if (!from_right) {
+    for (; most != 0; --most) {
+      const auto at = find_text(text, separator);
+      if (at == std::string_view::npos) break;
+      parts.push_back(text.substr(0, at));
+      text.remove_prefix(at + separator.size());
+    }
+    parts.push_back(text);
+    return parts;
   }
-  parts.push_back(text);
-  if (from_right) std::reverse(parts.begin(), parts.end());
+  // From the right is from the left in a mirror.
+  const std::string mirrored(text.rbegin(), text.rend());
+  const auto found = split_text(mirrored, std::string(separator.rbegin(), separator.rend()), most, false);
+  for (const std::string_view part : found) {
+    const auto before = static_cast<std::size_t>(part.data() - mirrored.data());
+    parts.push_back(text.substr(text.size() - before - part.size(), part.size()));
+  }
+  std::reverse(parts.begin(), parts.end());
   return parts;
 }
 

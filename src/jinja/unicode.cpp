@@ -239,8 +239,10 @@ std::string_view strip_by(std::string_view text, bool left, bool right, InSet&& 
 std::string_view strip(std::string_view text, bool left, bool right) { return strip_by(text, left, right, is_space); }
 
 std::string_view strip_set(std::string_view text, std::string_view set, bool left, bool right) {
-  const std::u32string characters = decode(set);
-  return strip_by(text, left, right, [&](char32_t c) { return characters.find(c) != std::u32string::npos; });
+  std::u32string characters = decode(set);
+  std::sort(characters.begin(), characters.end());
+  auto in_set = [&](char32_t c) { return std::binary_search(characters.begin(), characters.end(), c); };
+  return strip_by(text, left, right, in_set);
 }
 
 std::size_t byte_offset(std::string_view text, std::size_t index) {

@@ -47,6 +47,7 @@ bool equal_objects(Object& a, Object& b) {
 bool equal_at(const Value& a, const Value& b, int depth) {
   if (depth > kMaxNesting + 8) fail("values are nested too deeply to compare");
   if (a.is_number() && b.is_number()) return equal_numbers(a, b);
+  charge_comparison(a, b);
   if (a.is_string() && b.is_string()) return a.text() == b.text();
   if (a.is_undefined() || b.is_undefined()) return a.is_undefined() && b.is_undefined();
   if (a.is_none() || b.is_none()) return a.is_none() && b.is_none();
@@ -76,6 +77,22 @@ void Charge::add(std::size_t bytes) {
     throw Fault{"the values of the template need more than " + std::to_string(budget_->limit >> 20) + " MiB"};
   budget_->live += bytes;
   bytes_ += bytes;
+}
+
+void Charge::work(std::size_t steps) const {
+  if (budget_ == nullptr) return;
+  budget_->steps += steps;
+  if (budget_->steps > budget_->max_steps)
+    fail("the template takes more than " + std::to_string(budget_->max_steps) + " steps");
+}
+
+void charge_comparison(const Value& a, const Value& b) {
+  if (a.is_string() && b.is_string())
+    a.str().charge.work(std::min(a.text().size(), b.text().size()) / 64);
+  else if (a.is_sequence() && b.is_sequence())
+    a.list().charge.work(1 + std::min(a.list().items.size(), b.list().items.size()) / 8);
+  else if (a.is_dict() && b.is_dict())
+    a.dict().charge_.work(1 + std::min(a.dict().items.size(), b.dict().items.size()));
 }
 
 Str::Str(std::string bytes, bool is_markup, Budget* budget)
@@ -128,7 +145,7 @@ std::size_t Dict::position(const Value& key, std::size_t key_hash) const {
     return items.size();
   }
   const auto [begin, end] = index_.equal_range(key_hash);
-  for (auto it = begin; it != end; ++it)
+  for (auto it = begin; it != end; ++it, charge_.work(1))
     if (equal(items[it->second].first, key)) return it->second;
   return items.size();
 }
@@ -197,11 +214,23 @@ bool truth(const Value& value) {
 
 bool equal(const Value& a, const Value& b) { return equal_at(a, b, 0); }
 
+namespace {
+// Spreads integers: multiples of the number of buckets would all fall into one.
+std::size_t mix(long long value) {
+  auto bits = static_cast<std::uint64_t>(value) * 0x9E3779B97F4A7C15U;
+  bits = (bits ^ (bits >> 32)) * 0xD6E8FEB86659FD93U;
+  return bits ^ (bits >> 29);
+}
+}  // namespace
+
 std::size_t hash(const Value& value) {
-  if (value.is_string()) return std::hash<std::string_view>{}(value.text());
+  if (value.is_string()) {
+    value.str().charge.work(value.text().size() / 64);
+    return std::hash<std::string_view>{}(value.text());
+  }
   if (value.is_float()) {
     const double real = value.real();
-    if (real == std::floor(real) && std::fabs(real) < 9e15) return std::hash<long long>{}(static_cast<long long>(real));
+    if (real == std::floor(real) && std::fabs(real) < 9e15) return mix(static_cast<long long>(real));
     return std::hash<double>{}(real);
   }
   if (value.is_integral()) {
@@ -209,11 +238,12 @@ std::size_t hash(const Value& value) {
     const Int exact = Int{9'000'000'000'000'000};
     // Beyond it an int can only equal the double it converts to, so that is what is hashed.
     if (integer >= exact || integer <= -exact) return std::hash<double>{}(static_cast<double>(integer));
-    return std::hash<long long>{}(static_cast<long long>(integer));
+    return mix(static_cast<long long>(integer));
   }
   if (value.is_none()) return 0x9E3779B9;
   if (value.is_undefined()) return 0x51ED27;
   if (value.is_tuple()) {
+    value.list().charge.work(1 + value.list().items.size() / 8);
     std::size_t mixed = 0x345678;
     for (const Value& item : value.list().items) mixed = mixed * 1000003 ^ hash(item);
     return mixed;

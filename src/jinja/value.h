@@ -34,10 +34,12 @@ struct Fault {
 };
 [[noreturn]] void fail(std::string reason);
 
-// Live bytes of the intermediate values of one render.
+// What one render has used: live bytes of its values, and steps.
 struct Budget {
   std::size_t live = 0;
   std::size_t limit = 0;
+  std::uint64_t steps = 0;
+  std::uint64_t max_steps = 0;
 };
 
 // A share of a Budget for as long as the object that has it as a member lives.
@@ -51,6 +53,9 @@ class Charge {
     if (budget_ != nullptr) budget_->live -= bytes_;
   }
   void add(std::size_t bytes);
+  // Counts steps where there is no Runtime at hand: comparing and hashing. Values that share their parts can be
+  // exponentially larger than the memory they take.
+  void work(std::size_t steps) const;
 
  private:
   Budget* budget_ = nullptr;
@@ -155,6 +160,7 @@ struct Dict {
   void set(Value key, Value value);
 
  private:
+  friend void charge_comparison(const Value& a, const Value& b);
   std::size_t position(const Value& key, std::size_t hash) const;
 
   std::unordered_multimap<std::size_t, std::size_t> index_;  // hash -> position; empty while the dict is small
@@ -193,7 +199,9 @@ class Object : public std::enable_shared_from_this<Object> {
 
 std::string type_name(const Value& value);
 bool truth(const Value& value);
-bool equal(const Value& a, const Value& b);  // never raises, as Python's == between these types
-std::size_t hash(const Value& value);        // throws Fault for unhashable values
+bool equal(const Value& a, const Value& b);  // never raises, as Python's == between these types, but for the limits
+// Counts the steps of comparing the texts or items of two values of one type, not of what is in the items.
+void charge_comparison(const Value& a, const Value& b);
+std::size_t hash(const Value& value);  // throws Fault for unhashable values
 
 }  // namespace tetrad::jinja
