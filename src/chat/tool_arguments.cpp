@@ -10,6 +10,7 @@ namespace tetrad {
 namespace {
 
 constexpr std::string_view kSpace = " \t\r\n";
+constexpr int kMaxDepth = 127;  // parse_json's, less one
 
 std::string_view trimmed(std::string_view text) {
   const std::size_t first = text.find_first_not_of(kSpace);
@@ -119,9 +120,11 @@ std::optional<std::string> boolean_json(std::string_view text, bool lenient) {
 }
 
 // One separator style for the whole of the arguments, also inside of what the model wrote as JSON; numbers keep their
-// digits, which is why the parsed tree isn't dumped. `text` is valid JSON.
-std::string respaced(std::string_view text) {
+// digits, which is why the parsed tree isn't dumped. `text` is valid JSON. Nothing when it is nested so deeply that the
+// arguments, one level more, would be refused when they come back in the history.
+std::optional<std::string> respaced(std::string_view text) {
   std::string out;
+  int depth = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '"') {
       std::size_t end = i + 1;
@@ -136,6 +139,9 @@ std::string respaced(std::string_view text) {
       out += text[i];
       out += ' ';
     } else if (kSpace.find(text[i]) == std::string_view::npos) {
+      if (text[i] == '[' || text[i] == '{') ++depth;
+      if (text[i] == ']' || text[i] == '}') --depth;
+      if (depth > kMaxDepth) return std::nullopt;
       out += text[i];
     }
   }

@@ -109,6 +109,8 @@ TEST(TypedJson, ObjectsAndArrays) {
     EXPECT_EQ(of_type(R"(["array", "object"])", text), Json(text).dump());
   }
   EXPECT_EQ(of_type(R"("array")", std::string("[1]\0]", 5)), R"("[1]\u0000]")");
+  EXPECT_EQ(of_type(R"("array")", std::string(127, '[') + std::string(127, ']')).front(), '[');
+  EXPECT_EQ(of_type(R"("array")", std::string(128, '[') + std::string(128, ']')).front(), '"');
   EXPECT_EQ(of_type(R"("array")", "{}"), R"("{}")");
   EXPECT_EQ(of_type(R"("object")", "[]"), R"("[]")");
   EXPECT_EQ(typed(R"({"properties": {}})", "{}"), "{}");

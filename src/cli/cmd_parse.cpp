@@ -85,7 +85,7 @@ Status run_parse(const ParseFlags& flags, std::uint64_t seed) {
   OutputParser::Options options;
   options.reasoning = TETRAD_TRY(reasoning_parser_from_name(flags.reasoning_parser));
   options.tools = TETRAD_TRY(tool_parser_from_name(flags.tool_parser));
-  const std::string where = flags.input.empty() ? "stdin" : flags.input;
+  const std::string where = flags.input.empty() || flags.input == "-" ? "stdin" : flags.input;
   const Json input = TETRAD_TRY(read_input(flags.input));
   if (!input.is_object() || !input.contains("text"))
     return invalid_input("bad model output", where, "expected a JSON object with \"text\"");
@@ -117,7 +117,7 @@ void register_parse(CLI::App& app, const CommonFlags& common, Action& action) {
   command->add_option("--input", flags->input,
                       R"(JSON: {"text": ..., "tools": [...], "finish_reason": "stop"|"length"} (default: stdin))");
   command->add_option("--chunks", flags->chunk_bytes, "feed the parser so many bytes at a time (default: all at once)")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 40));
   command->callback(
       [flags, &common, &action] { action = [flags, &common] { return run_parse(*flags, common.seed); }; });
 }
