@@ -40,12 +40,11 @@ std::string place(Runtime& runtime, const std::string& sign, const std::string& 
   }
 }
 
-std::string in_base(Int magnitude, unsigned base, bool upper) {
+std::string in_base(Int magnitude, int base, bool upper) {
   if (magnitude == 0) return "0";
+  const std::string_view symbols = upper ? "0123456789ABCDEF" : "0123456789abcdef";
   std::string digits;
-  for (; magnitude > 0; magnitude /= static_cast<int>(base))
-    digits +=
-        (upper ? "0123456789ABCDEF" : "0123456789abcdef")[static_cast<std::size_t>(magnitude % static_cast<int>(base))];
+  for (; magnitude > 0; magnitude /= base) digits += symbols[static_cast<std::size_t>(magnitude % base)];
   std::reverse(digits.begin(), digits.end());
   return digits;
 }

@@ -41,18 +41,29 @@ Int int_power(Int base, Int exponent) {
   return result;
 }
 
+// As Python's: the sign of b.
+Int floor_modulo(Int a, Int b) {
+  if (b == 0) fail("integer division or modulo by zero");
+  const Int rest = b == -1 ? 0 : a % b;
+  return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+}
+
+// -2**127 exists in an Int but has no negative, so it is beyond the range as well.
+Value in_range(bool overflown, const Int* result) {
+  constexpr Int kLowest = -(Int{1} << 126) * 2;
+  if (overflown || *result == kLowest) overflow();
+  return *result;
+}
+
 Value apply_ints(BinaryOp op, Int a, Int b) {
   Int result = 0;
   switch (op) {
     case BinaryOp::kAdd:
-      if (__builtin_add_overflow(a, b, &result)) overflow();
-      return result;
+      return in_range(__builtin_add_overflow(a, b, &result), &result);
     case BinaryOp::kSub:
-      if (__builtin_sub_overflow(a, b, &result)) overflow();
-      return result;
+      return in_range(__builtin_sub_overflow(a, b, &result), &result);
     case BinaryOp::kMul:
-      if (__builtin_mul_overflow(a, b, &result)) overflow();
-      return result;
+      return in_range(__builtin_mul_overflow(a, b, &result), &result);
     case BinaryOp::kDiv:
       if (b == 0) fail("division by zero");
       return static_cast<double>(a) / static_cast<double>(b);
@@ -60,10 +71,12 @@ Value apply_ints(BinaryOp op, Int a, Int b) {
       if (b == -1) return apply_ints(BinaryOp::kSub, 0, a);
       return floor_divide(a, b);
     case BinaryOp::kMod:
-      if (b == -1) return Int{0};
-      return a - floor_divide(a, b) * b;
+      return floor_modulo(a, b);
     case BinaryOp::kPow:
-      if (b >= 0) return int_power(a, b);
+      if (b >= 0) {
+        result = int_power(a, b);
+        return in_range(false, &result);
+      }
       if (a == 0) fail("0.0 cannot be raised to a negative power");
       return std::pow(static_cast<double>(a), static_cast<double>(b));
   }

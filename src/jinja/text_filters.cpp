@@ -108,7 +108,9 @@ Value indent(Runtime& runtime, const Value& value, const Args& args) {
 
 Value truncate(Runtime& runtime, const Value& value, const Args& args) {
   const Bound bound("truncate", args, {"length", "killwords", "end", "leeway"});
-  const Int length = bound.integer(0, 255), leeway = bound.is_none(3) ? 5 : bound.integer(3, 5);
+  constexpr Int kFar = Int{1} << 100;  // no text is so long
+  const Int length = std::min(bound.integer(0, 255), kFar);
+  const Int leeway = bound.is_none(3) ? 5 : std::min(bound.integer(3, 5), kFar);
   const std::string end = bound.has(2) ? bound.text(2) : "...";
   const Int end_length = static_cast<Int>(utf8_count(end));
   if (length < end_length) fail("expected length >= " + int_text(end_length) + ", got " + int_text(length));
@@ -223,7 +225,7 @@ Value absolute(Runtime&, const Value& value, const Args& args) {
   if (value.is_undefined()) fail("bad operand type for abs(): 'Undefined'");
   if (value.is_float()) return std::fabs(value.real());
   if (!value.is_integral()) fail("bad operand type for abs(): '" + type_name(value) + "'");
-  return value.integer() < 0 ? -value.integer() : value.integer();
+  return value.integer() < 0 ? negative(value) : Value(value.integer());
 }
 
 // round(): to even on the exact decimal value, which printing with that many digits does correctly.
@@ -240,6 +242,8 @@ Int round_int(Int value, Int precision) {
   if (precision < -36) return 0;
   Int scale = 1;
   for (Int i = precision; i < 0; ++i) scale *= 10;
+  constexpr Int kFar = Int{1} << 126;
+  if (value > kFar || value < -kFar) fail("integers beyond 127 bits are not supported");
   const Int rest = ((value % scale) + scale) % scale, low = value - rest;
   const bool up = rest * 2 > scale || (rest * 2 == scale && (low / scale) % 2 != 0);
   return up ? low + scale : low;

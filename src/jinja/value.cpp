@@ -31,8 +31,11 @@ bool equal_dicts(const Dict& a, const Dict& b, int depth) {
 }
 
 bool equal_numbers(const Value& a, const Value& b) {
-  if (a.is_float() || b.is_float()) return a.real() == b.real();
-  return a.integer() == b.integer();
+  if (!a.is_float() && !b.is_float()) return a.integer() == b.integer();
+  if (a.real() != b.real() || a.is_float() == b.is_float()) return a.real() == b.real();
+  // Beyond 2**53 an int may only round to the float.
+  const double real = a.real();
+  return std::fabs(real) < 0x1p127 && static_cast<Int>(real) == (a.is_float() ? b : a).integer();
 }
 
 bool equal_objects(Object& a, Object& b) {
