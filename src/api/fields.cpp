@@ -12,13 +12,14 @@ const Json* Fields::find(const char* key) const {
   return found == object_.end() || found->is_null() ? nullptr : &*found;
 }
 
-ApiResult<std::optional<double>> Fields::number(const char* key, double low, double high) const {
+ApiResult<std::optional<double>> Fields::number(const char* key, double low, double high, Bound bound) const {
   const Json* value = find(key);
   if (value == nullptr) return std::nullopt;
   if (!value->is_number()) return bad_field(name(key), "must be a number");
   const double number = value->get<double>();
-  if (!std::isfinite(number) || number < low || number > high)
-    return bad_field(name(key), fmt::format("must be from {} to {}", low, high));
+  if (!std::isfinite(number) || number < low || number > high || (bound == kAboveLow && number == low))
+    return bad_field(name(key), bound == kAboveLow ? fmt::format("must be above {} and at most {}", low, high)
+                                                   : fmt::format("must be from {} to {}", low, high));
   return number;
 }
 

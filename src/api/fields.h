@@ -37,7 +37,8 @@ class Fields {
   const Json* find(const char* key) const;  // nullptr: missing or null
   std::string name(const char* key) const { return prefix_ + key; }
 
-  ApiResult<std::optional<double>> number(const char* key, double low, double high) const;
+  enum Bound : bool { kFromLow, kAboveLow };  // whether `low` itself will do
+  ApiResult<std::optional<double>> number(const char* key, double low, double high, Bound bound = kFromLow) const;
   ApiResult<std::optional<std::int64_t>> integer(const char* key, std::int64_t low = 0,
                                                  std::int64_t high = std::numeric_limits<std::int64_t>::max()) const;
   ApiResult<bool> boolean(const char* key, bool otherwise) const;

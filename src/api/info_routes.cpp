@@ -10,8 +10,6 @@
 namespace tetrad {
 namespace {
 
-using Answer = ApiResult<std::unique_ptr<Exchange>>;
-
 Json model_entry(const Context& context, const std::string& name) {
   const Generator* const generator = context.generator;
   return {{"id", name},
@@ -43,30 +41,30 @@ Json stats_json(const EngineStats& stats) {
 
 }  // namespace
 
-Answer open_page(Context& context, const HttpRequest&, const Json&) {
+OpenResult open_page(Context& context, const HttpRequest&, const Json&) {
   if (context.options.page.empty())
     return tl::unexpected(ApiError{404, "this server was started without its page", {}, {}, {}});
   return reply_with({200, {{"Content-Type", "text/html; charset=utf-8"}, {"Cache-Control", "no-cache"}}, false},
                     std::string(context.options.page));
 }
 
-Answer open_health(Context& context, const HttpRequest&, const Json&) {
+OpenResult open_health(Context& context, const HttpRequest&, const Json&) {
   TETRAD_API_TRY(context.ready());
   return reply({{"status", "ok"}});
 }
 
-Answer open_models(Context& context, const HttpRequest&, const Json&) {
+OpenResult open_models(Context& context, const HttpRequest&, const Json&) {
   Json list = Json::array();
   for (const std::string& name : context.options.names) list.push_back(model_entry(context, name));
   return reply({{"object", "list"}, {"data", list}});
 }
 
-Answer open_model(Context& context, const HttpRequest& request, const Json&) {
+OpenResult open_model(Context& context, const HttpRequest& request, const Json&) {
   const std::string name = request.path.substr(std::string_view("/v1/models/").size());
   return reply(model_entry(context, TETRAD_API_TRY(context.model_name(name))));
 }
 
-Answer open_server_info(Context& context, const HttpRequest&, const Json&) {
+OpenResult open_server_info(Context& context, const HttpRequest&, const Json&) {
   Json body = {{"version", context.options.version},
                {"model_path", context.options.model_path},
                {"served_model_name", context.options.names.front()},
@@ -87,7 +85,7 @@ Answer open_server_info(Context& context, const HttpRequest&, const Json&) {
   return reply(body);
 }
 
-Answer open_model_info(Context& context, const HttpRequest&, const Json&) {
+OpenResult open_model_info(Context& context, const HttpRequest&, const Json&) {
   const SamplingParams& defaults = context.options.defaults;
   return reply({{"model_path", context.options.model_path},
                 {"tokenizer_path", context.options.model_path},
@@ -102,14 +100,14 @@ Answer open_model_info(Context& context, const HttpRequest&, const Json&) {
                   {"repetition_penalty", defaults.repetition_penalty}}}});
 }
 
-Answer open_flush_cache(Context& context, const HttpRequest&, const Json&) {
+OpenResult open_flush_cache(Context& context, const HttpRequest&, const Json&) {
   Generator* const generator = TETRAD_API_TRY(context.ready());
   if (!generator->flush_cache())
     return tl::unexpected(ApiError{400, "the cache can't be flushed while requests run or wait", {}, {}, {}});
   return reply({{"success", true}, {"message", "the prefix cache is empty"}});
 }
 
-Answer open_abort(Context& context, const HttpRequest&, const Json& body) {
+OpenResult open_abort(Context& context, const HttpRequest&, const Json& body) {
   const Fields fields(body);
   const bool all = TETRAD_API_TRY(fields.boolean("abort_all", false));
   const auto rid = TETRAD_API_TRY(fields.text("rid"));

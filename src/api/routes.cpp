@@ -23,6 +23,14 @@ constexpr std::array kRoutes = {
     Route{"GET", "/flush_cache", open_flush_cache},
     Route{"POST", "/flush_cache", open_flush_cache},
     Route{"POST", "/abort_request", open_abort},
+    Route{"POST", "/tokenize", open_tokenize},
+    Route{"POST", "/v1/tokenize", open_tokenize},
+    Route{"POST", "/detokenize", open_detokenize},
+    Route{"POST", "/v1/detokenize", open_detokenize},
+    Route{"POST", "/apply_template", open_apply_template},
+    Route{"POST", "/apply-template", open_apply_template},
+    Route{"POST", "/v1/chat/completions", open_chat, true},
+    Route{"POST", "/v1/completions", open_completions, true},
 };
 
 bool matches(const Route& route, std::string_view path) {

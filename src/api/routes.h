@@ -8,8 +8,9 @@
 
 namespace tetrad {
 
+using OpenResult = ApiResult<std::unique_ptr<Exchange>>;
 // `body`: the JSON object that was sent; an empty one when nothing was.
-using OpenRoute = ApiResult<std::unique_ptr<Exchange>> (*)(Context&, const HttpRequest&, const Json& body);
+using OpenRoute = OpenResult (*)(Context&, const HttpRequest&, const Json& body);
 
 struct Route {
   std::string_view method, path;  // a path that ends with '/' stands for all below it
@@ -23,13 +24,22 @@ ApiResult<const Route*> find_route(const HttpRequest& request);
 std::string allowed_methods(const std::string& path);  // "GET, HEAD, OPTIONS"; empty: no such path
 
 // info_routes.cpp
-ApiResult<std::unique_ptr<Exchange>> open_page(Context& context, const HttpRequest& request, const Json& body);
-ApiResult<std::unique_ptr<Exchange>> open_health(Context& context, const HttpRequest& request, const Json& body);
-ApiResult<std::unique_ptr<Exchange>> open_models(Context& context, const HttpRequest& request, const Json& body);
-ApiResult<std::unique_ptr<Exchange>> open_model(Context& context, const HttpRequest& request, const Json& body);
-ApiResult<std::unique_ptr<Exchange>> open_server_info(Context& context, const HttpRequest& request, const Json& body);
-ApiResult<std::unique_ptr<Exchange>> open_model_info(Context& context, const HttpRequest& request, const Json& body);
-ApiResult<std::unique_ptr<Exchange>> open_flush_cache(Context& context, const HttpRequest& request, const Json& body);
-ApiResult<std::unique_ptr<Exchange>> open_abort(Context& context, const HttpRequest& request, const Json& body);
+OpenResult open_page(Context& context, const HttpRequest& request, const Json& body);
+OpenResult open_health(Context& context, const HttpRequest& request, const Json& body);
+OpenResult open_models(Context& context, const HttpRequest& request, const Json& body);
+OpenResult open_model(Context& context, const HttpRequest& request, const Json& body);
+OpenResult open_server_info(Context& context, const HttpRequest& request, const Json& body);
+OpenResult open_model_info(Context& context, const HttpRequest& request, const Json& body);
+OpenResult open_flush_cache(Context& context, const HttpRequest& request, const Json& body);
+OpenResult open_abort(Context& context, const HttpRequest& request, const Json& body);
+
+// text_routes.cpp
+OpenResult open_tokenize(Context& context, const HttpRequest& request, const Json& body);
+OpenResult open_detokenize(Context& context, const HttpRequest& request, const Json& body);
+OpenResult open_apply_template(Context& context, const HttpRequest& request, const Json& body);
+
+// completions.cpp, chat.cpp, messages.cpp
+OpenResult open_chat(Context& context, const HttpRequest& request, const Json& body);
+OpenResult open_completions(Context& context, const HttpRequest& request, const Json& body);
 
 }  // namespace tetrad

@@ -14,7 +14,7 @@ struct Service::Impl {
   Context context;
 
   ApiResult<const Route*> check(const HttpRequest& request) const;
-  ApiResult<std::unique_ptr<Exchange>> open(const HttpRequest& request);
+  OpenResult open(const HttpRequest& request);
 };
 
 namespace {
@@ -47,7 +47,7 @@ ApiResult<const Route*> Service::Impl::check(const HttpRequest& request) const {
   return route;
 }
 
-ApiResult<std::unique_ptr<Exchange>> Service::Impl::open(const HttpRequest& request) {
+OpenResult Service::Impl::open(const HttpRequest& request) {
   const ApiResult<const Route*> route = check(request);
   if (!route) return tl::unexpected(route.error());
   ApiResult<Json> body = read_body(request.method == "POST" ? request.body : "");
