@@ -160,7 +160,7 @@ void add_charts(report::Page& page, const QuantizeResult& r) {
       "Error of the weights, layer by layer",
       "‖W − Ŵ‖ / ‖W‖ over all experts of a layer. NVFP4 costs about 0.1 nearly everywhere; a layer that stands "
       "out has weights that 4 bits suit badly.",
-      error_lines(r), Width::kHalf);
+      error_lines(r), calibrated(r) ? Width::kHalf : Width::kFull);
   if (calibrated(r)) {
     page.section("Inputs seen in calibration, layer by layer",
                  "The largest |input| of any expert, which sets the layer's input_scale, and that of the median "
@@ -205,7 +205,7 @@ std::string to_html(const QuantizeResult& r) {
         "a matrix far above the rest deserves a look at its weights (outliers, or nearly all zeros).",
         worst_table(r), Width::kHalf);
   }
-  page.section("How it was made", "", origin(r), calibrated(r) && !r.layers.empty() ? Width::kHalf : Width::kFull);
+  page.section("How it was made", "", origin(r), r.layers.empty() ? Width::kFull : Width::kHalf);
   return page.html();
 }
 

@@ -23,8 +23,9 @@ using report::percent;
 using report::Width;
 using report::with_error;
 
-constexpr std::size_t kMaxCategories = 30;  // that are drawn; the table has them all
-constexpr std::size_t kMaxCards = 4;        // candidates with cards of their own; the table has them all
+constexpr std::size_t kMaxBars = 96;  // in the chart of categories; the table has them all
+constexpr std::size_t kMaxRows = 40;  // of a table that is open from the start
+constexpr std::size_t kMaxCards = 4;  // candidates with cards of their own; the table has them all
 
 std::string count(std::int64_t number) {
   return grouped(static_cast<std::uint64_t>(std::max<std::int64_t>(0, number)));
@@ -162,10 +163,13 @@ std::string tails(const EvalResult& r, const std::vector<std::string>& names) {
   return chart.html();
 }
 
+// As many categories as make a chart that can be taken in.
+std::size_t max_categories(const EvalResult& r) { return std::clamp<std::size_t>(kMaxBars / charted(r), 8, 32); }
+
 // All categories in their order; of too many, those with the largest divergence of any candidate, largest first.
 std::vector<std::string> charted_categories(const EvalResult& r) {
   std::vector<std::string> all = category_names(r);
-  if (all.size() <= kMaxCategories) return all;
+  if (all.size() <= max_categories(r)) return all;
   std::vector<std::pair<double, std::string>> ranked;
   for (const std::string& name : all) {
     double most = 0;
@@ -176,7 +180,7 @@ std::vector<std::string> charted_categories(const EvalResult& r) {
   }
   std::stable_sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
   all.clear();
-  for (std::size_t i = 0; i < kMaxCategories; ++i) all.push_back(ranked[i].second);
+  for (std::size_t i = 0; i < max_categories(r); ++i) all.push_back(ranked[i].second);
   return all;
 }
 
@@ -228,7 +232,7 @@ void add_charts(report::Page& page, const EvalResult& r, const std::vector<std::
   const std::size_t categories = category_names(r).size();
   if (categories > 0)
     page.section(
-        categories <= kMaxCategories ? "By category" : fmt::format("By category: the {} largest", kMaxCategories),
+        categories <= max_categories(r) ? "By category" : fmt::format("By category: the {} largest", max_categories(r)),
         "Mean KL divergence with its standard error (windows as samples). Bars whose error bars overlap hardly "
         "differ; a category far above the others is one that the calibration data may lack.",
         category_bars(r, names), Width::kHalf);
@@ -237,7 +241,13 @@ void add_charts(report::Page& page, const EvalResult& r, const std::vector<std::
       "‖h − ĥ‖ / ‖h‖ of the hidden states after each layer. A slow rise is normal, since errors add up; a jump "
       "names the layer that quantization hurts.",
       hidden_error(r, names), Width::kHalf);
-  if (categories > 0) page.section("Categories in figures", "", category_table(r, names), Width::kFull);
+  if (categories > 0) {
+    const std::size_t rows = categories * r.candidates.size();
+    const std::string table = category_table(r, names);
+    page.section("Categories in figures", "",
+                 rows <= kMaxRows ? table : report::folded(fmt::format("{} categories", categories), table),
+                 Width::kFull);
+  }
 }
 
 std::string origin(const EvalResult& r) {

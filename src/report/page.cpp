@@ -41,6 +41,10 @@ std::string escape(std::string_view text) {
   return out;
 }
 
+std::string folded(std::string_view summary, std::string_view body) {
+  return fmt::format("<details><summary>{}</summary>{}</details>\n", escape(summary), body);
+}
+
 Page::Page(std::string_view title, std::string_view subtitle) : title_(escape(title)) {
   content_ = fmt::format("<h1>{}</h1>\n<p class=\"subtitle\">{}</p>\n", title_, escape(subtitle));
 }
@@ -64,9 +68,7 @@ void Page::warnings(const std::vector<std::string>& lines) {
     const bool shown = i < kShownWarnings || lines.size() == kShownWarnings + 1;
     (shown ? list : more) += "<li>" + escape(lines[i]) + "</li>\n";
   }
-  if (!more.empty())
-    more =
-        fmt::format("<details><summary>{} more</summary><ul>\n{}</ul></details>", lines.size() - kShownWarnings, more);
+  if (!more.empty()) more = folded(fmt::format("{} more", lines.size() - kShownWarnings), "<ul>\n" + more + "</ul>");
   content_ += fmt::format("<div class=\"warnings\"><h2>Warnings</h2><ul>\n{}</ul>{}</div>\n", list, more);
 }
 

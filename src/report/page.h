@@ -11,6 +11,9 @@ namespace tetrad::report {
 // Text for HTML content and attributes: & < > " ' and control characters escaped; ill-formed UTF-8 becomes U+FFFD.
 std::string escape(std::string_view text);
 
+// HTML behind a line that opens it.
+std::string folded(std::string_view summary, std::string_view body);
+
 struct Card {
   std::string label, value, note;  // plain text; the note may be empty
 };

@@ -23,7 +23,7 @@ p{margin:0 0 8px}.subtitle,figcaption,.card span,.card em{color:var(--faint)}
 .card span,.card em{display:block;font-size:.82rem;font-style:normal}
 .card b{font-size:1.25rem;line-height:1.35;font-variant-numeric:tabular-nums}
 .warnings{border:1px solid var(--bad);border-left-width:5px;border-radius:6px;padding:10px 16px;margin:20px 0;overflow-wrap:anywhere}
-.warnings ul{margin:0;padding-left:1.1em}.warnings summary{cursor:pointer;margin-top:6px;color:var(--faint)}
+.warnings ul{margin:0;padding-left:1.1em}summary{cursor:pointer;margin-top:6px;color:var(--faint)}
 .sections{display:grid;grid-template-columns:minmax(0,1fr) minmax(0,1fr);gap:36px 36px;margin-top:30px}
 figure{margin:0;min-width:0}.full{grid-column:1/-1}
 figcaption{font-size:.86rem;margin-top:6px;max-width:88ch;overflow-wrap:anywhere}
@@ -46,6 +46,7 @@ i.h1{opacity:.1}i.h2{opacity:.18}i.h3{opacity:.27}i.h4{opacity:.36}i.h5{opacity:
 .key i{display:inline-block;width:12px;height:12px;border-radius:2px;margin-right:6px;background:var(--k)}
 .key i.dash{width:20px;height:0;border-radius:0;border-top:2px dashed var(--k);background:none;vertical-align:.25em}
 .key .ramp{white-space:nowrap}.key .ramp i{margin:0;border-radius:0;vertical-align:-1px}
+.full>svg{max-width:640px}
 @media(max-width:860px){.sections{grid-template-columns:minmax(0,1fr)}main{padding:20px 14px 36px}}
 @media(max-width:560px){figure>svg{font-size:15px}h1{font-size:1.3rem}.cards{gap:8px;grid-template-columns:repeat(auto-fit,minmax(150px,1fr))}.card{padding:8px 10px}.card b{font-size:1.05rem}th,td{padding:5px 7px}td.path{min-width:8em}}
 @media print{main{max-width:none}.card,.warnings,figure{break-inside:avoid}}
