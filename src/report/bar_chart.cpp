@@ -11,7 +11,7 @@
 namespace tetrad::report {
 namespace {
 
-constexpr double kLeft = 142, kRight = kWidth - 18, kTop = 4, kBar = 14, kGap = 12;
+constexpr double kLeft = 142, kRight = kWidth - 26, kTop = 4, kBar = 14, kGap = 12;
 constexpr std::size_t kNameLength = 16;  // characters that fit left of the axis
 
 std::string shortened(const std::string& name) {
