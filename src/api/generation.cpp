@@ -62,6 +62,10 @@ class GenerationExchange final : public Exchange {
       refusal_ = ApiError{500, "generation failed: " + printable(step.error), {}, {}, {}};
       return;
     }
+    if (step.finish == FinishReason::kAbort && plan_.style == ApiStyle::kAnthropic) {
+      refusal_ = ApiError{503, "the request was aborted", {}, {}, {}};  // its API has no stop_reason for that
+      return;
+    }
     if (choice.finished()) {
       --left_;
       run_.cancel(news.index);  // a stop string: the engine would go on

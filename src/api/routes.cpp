@@ -31,6 +31,8 @@ constexpr std::array kRoutes = {
     Route{"POST", "/apply-template", open_apply_template},
     Route{"POST", "/v1/chat/completions", open_chat, true},
     Route{"POST", "/v1/completions", open_completions, true},
+    Route{"POST", "/v1/messages", open_messages, true},
+    Route{"POST", "/v1/messages/count_tokens", open_count_tokens},
 };
 
 bool matches(const Route& route, std::string_view path) {

@@ -41,5 +41,7 @@ OpenResult open_apply_template(Context& context, const HttpRequest& request, con
 // completions.cpp, chat.cpp, messages.cpp
 OpenResult open_chat(Context& context, const HttpRequest& request, const Json& body);
 OpenResult open_completions(Context& context, const HttpRequest& request, const Json& body);
+OpenResult open_messages(Context& context, const HttpRequest& request, const Json& body);
+OpenResult open_count_tokens(Context& context, const HttpRequest& request, const Json& body);
 
 }  // namespace tetrad
