@@ -35,6 +35,7 @@ Context::Context(ApiOptions api_options, Tokenizer its_tokenizer, std::optional<
       tokenizer(std::move(its_tokenizer)),
       chat_template(std::move(its_template)),
       created(unix_seconds()),
+      metrics(options.names.empty() ? std::string() : options.names.front()),
       seed_(std::uint64_t{std::random_device{}()} << 32 | std::random_device{}()) {
   TETRAD_CHECK(!options.names.empty());
 }

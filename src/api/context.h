@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "api/errors.h"
+#include "api/metrics.h"
 #include "api/service.h"
 
 namespace tetrad {
@@ -34,6 +35,7 @@ struct Context {
   std::atomic<Generator*> generator{nullptr};
   std::atomic<bool> draining{false};
   RunningRequests running;
+  Metrics metrics;
 
   ApiResult<Generator*> ready() const;  // 503 while loading or draining
   // The name to answer under: `asked`, or the model's own when none was asked for. 404 for a model that isn't here.

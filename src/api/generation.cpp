@@ -11,10 +11,12 @@ namespace {
 class GenerationExchange final : public Exchange {
  public:
   GenerationExchange(Context& context, Generator& generator, Plan plan, std::unique_ptr<Answer> answer)
-      : plan_(std::move(plan)),
+      : context_(context),
+        plan_(std::move(plan)),
         answer_(std::move(answer)),
         left_(plan_.requests.size()),
         run_(context, generator, plan_.id) {
+    last_token_.resize(left_);
     for (std::size_t i = 0; i < left_; ++i) choices_.emplace_back(context.tokenizer, plan_.choice);
     for (const EngineRequest& request : plan_.requests) prompt_sizes_.push_back(request.prompt.size());
   }
@@ -57,6 +59,7 @@ class GenerationExchange final : public Exchange {
   void take(Run::News& news, std::string& body) {
     Choice& choice = choices_[news.index];
     if (choice.finished()) return;
+    clock(news);
     ChoiceStep step = choice.take(std::move(news.event));
     if (step.finish == FinishReason::kError) {
       refusal_ = ApiError{500, "generation failed: " + printable(step.error), {}, {}, {}};
@@ -71,6 +74,19 @@ class GenerationExchange final : public Exchange {
       run_.cancel(news.index);  // a stop string: the engine would go on
     }
     body += answer_->step(news.index, choice, std::move(step), usage());
+  }
+
+  void clock(const Run::News& news) {
+    const auto seconds = [](Run::Clock::duration time) { return std::chrono::duration<double>(time).count(); };
+    std::optional<Run::Clock::time_point>& last = last_token_[news.index];
+    if (!news.event.tokens.empty()) {
+      if (last)
+        context_.metrics.next_tokens(seconds(news.when - *last), news.event.tokens.size());
+      else
+        context_.metrics.first_token(seconds(news.when - began_));
+      last = news.when;
+    }
+    if (news.event.finish != FinishReason::kNone) context_.metrics.request_end(seconds(news.when - began_));
   }
 
   Progress refuse(ApiError error) {
@@ -102,12 +118,15 @@ class GenerationExchange final : public Exchange {
     return sum;
   }
 
+  Context& context_;
   Plan plan_;
   std::unique_ptr<Answer> answer_;
   std::vector<Choice> choices_;
   std::vector<std::size_t> prompt_sizes_;
   std::size_t left_;  // choices that aren't finished
   std::optional<ApiError> refusal_;
+  const Run::Clock::time_point began_ = Run::Clock::now();
+  std::vector<std::optional<Run::Clock::time_point>> last_token_;  // of each choice
   bool started_ = false, begun_ = false, done_ = false;
   Run run_;
 };

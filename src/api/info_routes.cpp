@@ -107,6 +107,14 @@ OpenResult open_flush_cache(Context& context, const HttpRequest&, const Json&) {
   return reply({{"success", true}, {"message", "the prefix cache is empty"}});
 }
 
+OpenResult open_metrics(Context& context, const HttpRequest&, const Json&) {
+  const Generator* const generator = context.generator;
+  EngineStats stats;
+  if (generator != nullptr) stats = generator->stats();
+  return reply_with({200, {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}}, false},
+                    context.metrics.text(generator != nullptr ? &stats : nullptr));
+}
+
 OpenResult open_abort(Context& context, const HttpRequest&, const Json& body) {
   const Fields fields(body);
   const bool all = TETRAD_API_TRY(fields.boolean("abort_all", false));

@@ -16,33 +16,23 @@ class Ready final : public Exchange {
   std::string body_;
 };
 
-class WithHeaders final : public Exchange {
+class Finished final : public Exchange {
  public:
-  WithHeaders(std::unique_ptr<Exchange> inner, std::vector<std::pair<std::string, std::string>> headers)
-      : headers_(std::move(headers)), inner_(std::move(inner)) {}
+  Finished(std::unique_ptr<Exchange> inner, Finish finish) : finish_(std::move(finish)), inner_(std::move(inner)) {}
   void start(std::function<void()> wake) override { inner_->start(std::move(wake)); }
   Progress poll() override {
     Progress progress = inner_->poll();
-    if (progress.head) progress.head->headers.insert(progress.head->headers.end(), headers_.begin(), headers_.end());
+    if (progress.head) {
+      auto& headers = progress.head->headers;
+      headers.insert(headers.end(), finish_.headers.begin(), finish_.headers.end());
+      finish_.on_status(progress.head->status);
+    }
+    if (finish_.drop_body) progress.body.clear();
     return progress;
   }
 
  private:
-  std::vector<std::pair<std::string, std::string>> headers_;
-  std::unique_ptr<Exchange> inner_;
-};
-
-class WithoutBody final : public Exchange {
- public:
-  explicit WithoutBody(std::unique_ptr<Exchange> inner) : inner_(std::move(inner)) {}
-  void start(std::function<void()> wake) override { inner_->start(std::move(wake)); }
-  Progress poll() override {
-    Progress progress = inner_->poll();
-    progress.body.clear();
-    return progress;
-  }
-
- private:
+  const Finish finish_;
   std::unique_ptr<Exchange> inner_;
 };
 
@@ -61,13 +51,8 @@ std::unique_ptr<Exchange> reply_error(const ApiError& error, ApiStyle style) {
   return reply_with(std::move(head), std::move(body));
 }
 
-std::unique_ptr<Exchange> with_headers(std::unique_ptr<Exchange> exchange,
-                                       std::vector<std::pair<std::string, std::string>> headers) {
-  return std::make_unique<WithHeaders>(std::move(exchange), std::move(headers));
-}
-
-std::unique_ptr<Exchange> without_body(std::unique_ptr<Exchange> exchange) {
-  return std::make_unique<WithoutBody>(std::move(exchange));
+std::unique_ptr<Exchange> finished(std::unique_ptr<Exchange> exchange, Finish finish) {
+  return std::make_unique<Finished>(std::move(exchange), std::move(finish));
 }
 
 }  // namespace tetrad

@@ -16,10 +16,11 @@ std::unique_ptr<Exchange> reply(const Json& body, int status = 200);
 std::unique_ptr<Exchange> reply_with(HttpHead head, std::string body);
 std::unique_ptr<Exchange> reply_error(const ApiError& error, ApiStyle style);
 
-// The same answer with more headers.
-std::unique_ptr<Exchange> with_headers(std::unique_ptr<Exchange> exchange,
-                                       std::vector<std::pair<std::string, std::string>> headers);
-// The head alone, as HEAD wants it.
-std::unique_ptr<Exchange> without_body(std::unique_ptr<Exchange> exchange);
+struct Finish {                                              // what every answer goes through
+  std::vector<std::pair<std::string, std::string>> headers;  // more of them
+  bool drop_body = false;                                    // the head alone, as HEAD wants it
+  std::function<void(int)> on_status;
+};
+std::unique_ptr<Exchange> finished(std::unique_ptr<Exchange> exchange, Finish finish);
 
 }  // namespace tetrad

@@ -23,6 +23,8 @@ constexpr std::array kRoutes = {
     Route{"GET", "/flush_cache", open_flush_cache},
     Route{"POST", "/flush_cache", open_flush_cache},
     Route{"POST", "/abort_request", open_abort},
+    Route{"GET", "/metrics", open_metrics},
+    Route{"POST", "/generate", open_generate, true},
     Route{"POST", "/tokenize", open_tokenize},
     Route{"POST", "/v1/tokenize", open_tokenize},
     Route{"POST", "/detokenize", open_detokenize},

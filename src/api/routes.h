@@ -32,16 +32,18 @@ OpenResult open_server_info(Context& context, const HttpRequest& request, const 
 OpenResult open_model_info(Context& context, const HttpRequest& request, const Json& body);
 OpenResult open_flush_cache(Context& context, const HttpRequest& request, const Json& body);
 OpenResult open_abort(Context& context, const HttpRequest& request, const Json& body);
+OpenResult open_metrics(Context& context, const HttpRequest& request, const Json& body);
 
 // text_routes.cpp
 OpenResult open_tokenize(Context& context, const HttpRequest& request, const Json& body);
 OpenResult open_detokenize(Context& context, const HttpRequest& request, const Json& body);
 OpenResult open_apply_template(Context& context, const HttpRequest& request, const Json& body);
 
-// completions.cpp, chat.cpp, messages.cpp
+// completions.cpp, chat.cpp, messages.cpp, native.cpp
 OpenResult open_chat(Context& context, const HttpRequest& request, const Json& body);
 OpenResult open_completions(Context& context, const HttpRequest& request, const Json& body);
 OpenResult open_messages(Context& context, const HttpRequest& request, const Json& body);
 OpenResult open_count_tokens(Context& context, const HttpRequest& request, const Json& body);
+OpenResult open_generate(Context& context, const HttpRequest& request, const Json& body);
 
 }  // namespace tetrad

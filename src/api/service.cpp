@@ -15,6 +15,7 @@ struct Service::Impl {
 
   ApiResult<const Route*> check(const HttpRequest& request) const;
   OpenResult open(const HttpRequest& request);
+  std::pair<HttpHead, std::string> refusal(const ApiError& error, const std::string& path);
 };
 
 namespace {
@@ -55,6 +56,14 @@ OpenResult Service::Impl::open(const HttpRequest& request) {
   return (*route)->open(context, request, *body);
 }
 
+// An answer of the transport's.
+std::pair<HttpHead, std::string> Service::Impl::refusal(const ApiError& error, const std::string& path) {
+  auto answer = error_answer(error, style_of(path));
+  for (auto& header : cors_headers(context.options)) answer.first.headers.push_back(std::move(header));
+  context.metrics.response(error.status);
+  return answer;
+}
+
 Service::Service(ApiOptions options, Tokenizer tokenizer, std::optional<ChatTemplate> chat_template)
     : impl_(new Impl{Context(std::move(options), std::move(tokenizer), std::move(chat_template))}) {}
 
@@ -71,25 +80,21 @@ std::unique_ptr<Exchange> Service::open(HttpRequest request) {
     auto opened = impl_->open(request);
     exchange = opened ? std::move(*opened) : reply_error(opened.error(), style_of(request.path));
   }
-  if (request.method == "HEAD") exchange = without_body(std::move(exchange));
-  auto headers = cors_headers(impl_->context.options);
-  return headers.empty() ? std::move(exchange) : with_headers(std::move(exchange), std::move(headers));
+  Finish finish{cors_headers(impl_->context.options), request.method == "HEAD",
+                [&metrics = impl_->context.metrics](int status) { metrics.response(status); }};
+  return finished(std::move(exchange), std::move(finish));
 }
 
 std::pair<HttpHead, std::string> Service::transport_error(int status, const std::string& path,
                                                           const std::string& message) {
-  auto answer = error_answer({status, message, {}, {}, {}}, style_of(path));
-  for (auto& header : cors_headers(impl_->context.options)) answer.first.headers.push_back(std::move(header));
-  return answer;
+  return impl_->refusal({status, message, {}, {}, {}}, path);
 }
 
 std::optional<std::pair<HttpHead, std::string>> Service::refuse(const HttpRequest& head) {
   if (head.method == "OPTIONS") return std::nullopt;
   const auto route = impl_->check(head);
   if (route) return std::nullopt;
-  auto answer = error_answer(route.error(), style_of(head.path));
-  for (auto& header : cors_headers(impl_->context.options)) answer.first.headers.push_back(std::move(header));
-  return answer;
+  return impl_->refusal(route.error(), head.path);
 }
 
 }  // namespace tetrad

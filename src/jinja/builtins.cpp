@@ -57,34 +57,35 @@ bool all_cased(Runtime& runtime, const Value& value, const char* method) {
 struct NamedTest {
   std::string_view name;
   TestFunction function;
+  bool alone = false;  // takes no argument
 };
 
 constexpr NamedTest kTests[] = {
-    {"defined", [](Runtime&, const Value& v, const Args&) { return !v.is_undefined(); }},
-    {"undefined", [](Runtime&, const Value& v, const Args&) { return v.is_undefined(); }},
-    {"none", [](Runtime&, const Value& v, const Args&) { return v.is_none(); }},
-    {"boolean", [](Runtime&, const Value& v, const Args&) { return v.is_bool(); }},
-    {"true", [](Runtime&, const Value& v, const Args&) { return v.is_bool() && v.boolean(); }},
-    {"false", [](Runtime&, const Value& v, const Args&) { return v.is_bool() && !v.boolean(); }},
-    {"integer", [](Runtime&, const Value& v, const Args&) { return v.is_int(); }},
-    {"float", [](Runtime&, const Value& v, const Args&) { return v.is_float(); }},
-    {"number", [](Runtime&, const Value& v, const Args&) { return v.is_number(); }},
-    {"string", [](Runtime&, const Value& v, const Args&) { return v.is_string(); }},
-    {"mapping", [](Runtime&, const Value& v, const Args&) { return v.is_dict(); }},
-    {"iterable", [](Runtime&, const Value& v, const Args&) { return is_iterable(v); }},
-    {"sequence", is_sequence},
-    {"callable", is_callable},
-    {"escaped", [](Runtime&, const Value& v, const Args&) { return v.is_string() && v.str().markup; }},
-    {"odd", [](Runtime& r, const Value& v, const Args&) { return modulo_is(r, v, Value(2), 1); }},
-    {"even", [](Runtime& r, const Value& v, const Args&) { return modulo_is(r, v, Value(2), 0); }},
+    {"defined", [](Runtime&, const Value& v, const Args&) { return !v.is_undefined(); }, true},
+    {"undefined", [](Runtime&, const Value& v, const Args&) { return v.is_undefined(); }, true},
+    {"none", [](Runtime&, const Value& v, const Args&) { return v.is_none(); }, true},
+    {"boolean", [](Runtime&, const Value& v, const Args&) { return v.is_bool(); }, true},
+    {"true", [](Runtime&, const Value& v, const Args&) { return v.is_bool() && v.boolean(); }, true},
+    {"false", [](Runtime&, const Value& v, const Args&) { return v.is_bool() && !v.boolean(); }, true},
+    {"integer", [](Runtime&, const Value& v, const Args&) { return v.is_int(); }, true},
+    {"float", [](Runtime&, const Value& v, const Args&) { return v.is_float(); }, true},
+    {"number", [](Runtime&, const Value& v, const Args&) { return v.is_number(); }, true},
+    {"string", [](Runtime&, const Value& v, const Args&) { return v.is_string(); }, true},
+    {"mapping", [](Runtime&, const Value& v, const Args&) { return v.is_dict(); }, true},
+    {"iterable", [](Runtime&, const Value& v, const Args&) { return is_iterable(v); }, true},
+    {"sequence", is_sequence, true},
+    {"callable", is_callable, true},
+    {"escaped", [](Runtime&, const Value& v, const Args&) { return v.is_string() && v.str().markup; }, true},
+    {"odd", [](Runtime& r, const Value& v, const Args&) { return modulo_is(r, v, Value(2), 1); }, true},
+    {"even", [](Runtime& r, const Value& v, const Args&) { return modulo_is(r, v, Value(2), 0); }, true},
     {"divisibleby", [](Runtime& r, const Value& v,
                        const Args& a) { return modulo_is(r, v, Bound("divisibleby", a, {"num"}, 1).at(0), 0); }},
     {"sameas", [](Runtime&, const Value& v, const Args& a) { return v.same_as(only_argument(a)); }},
     {"in", [](Runtime& r, const Value& v, const Args& a) { return contains(r, Bound("in", a, {"seq"}, 1).at(0), v); }},
-    {"upper", [](Runtime& r, const Value& v, const Args&) { return all_cased(r, v, "isupper"); }},
-    {"lower", [](Runtime& r, const Value& v, const Args&) { return all_cased(r, v, "islower"); }},
-    {"filter", [](Runtime&, const Value& v, const Args&) { return v.is_string() && is_filter(v.text()); }},
-    {"test", [](Runtime&, const Value& v, const Args&) { return v.is_string() && is_test(v.text()); }},
+    {"upper", [](Runtime& r, const Value& v, const Args&) { return all_cased(r, v, "isupper"); }, true},
+    {"lower", [](Runtime& r, const Value& v, const Args&) { return all_cased(r, v, "islower"); }, true},
+    {"filter", [](Runtime&, const Value& v, const Args&) { return v.is_string() && is_filter(v.text()); }, true},
+    {"test", [](Runtime&, const Value& v, const Args&) { return v.is_string() && is_test(v.text()); }, true},
     {"==", compared<CompareOp::kEq>},
     {"eq", compared<CompareOp::kEq>},
     {"equalto", compared<CompareOp::kEq>},
@@ -126,6 +127,8 @@ bool call_test(Runtime& runtime, std::string_view name, const Value& value, cons
   runtime.step();
   const NamedTest* test = find_test(name);
   if (test == nullptr) fail("No test named '" + std::string(name) + "'");
+  if (test->alone && (!args.positional.empty() || !args.keyword.empty()))
+    fail("test_" + std::string(name) + "() takes 1 positional argument but more were given");
   return test->function(runtime, value, args);
 }
 

@@ -216,7 +216,7 @@ ExprPtr ExpressionParser::literal() {
   if (stream_.is(TokenKind::kInteger)) return constant(Value(stream_.take().integer), line);
   if (stream_.is(TokenKind::kFloat)) return constant(Value(stream_.take().real), line);
   if (stream_.skip_operator("(")) {
-    ExprPtr node = tuple(true, {}, true);
+    ExprPtr node = tuple(true, true);
     stream_.expect_operator(")");
     return node;
   }
@@ -249,17 +249,17 @@ ExprPtr ExpressionParser::dict() {
   return node;
 }
 
-bool ExpressionParser::tuple_end(std::string_view end) const {
-  if (stream_.is(TokenKind::kVariableEnd) || stream_.is(TokenKind::kBlockEnd) || stream_.is_operator(")")) return true;
-  return !end.empty() && stream_.is_name(end);
+bool ExpressionParser::tuple_end() const {
+  // Not the names `in` and `recursive`: Jinja2 3.1 means to stop there, but its comparison never holds.
+  return stream_.is(TokenKind::kVariableEnd) || stream_.is(TokenKind::kBlockEnd) || stream_.is_operator(")");
 }
 
-ExprPtr ExpressionParser::tuple(bool with_conditional, std::string_view end, bool explicit_parentheses) {
+ExprPtr ExpressionParser::tuple(bool with_conditional, bool explicit_parentheses) {
   ExprPtr node = make(ExprKind::kTuple, stream_.line());
   bool is_tuple = false;
   for (;;) {
     if (!node->children.empty()) stream_.expect_operator(",");
-    if (tuple_end(end)) break;
+    if (tuple_end()) break;
     add(*node, with_conditional ? conditional() : logical_or());
     if (!stream_.is_operator(",")) break;
     is_tuple = true;
@@ -277,7 +277,7 @@ std::string ExpressionParser::target_name() {
   return name;
 }
 
-ExprPtr ExpressionParser::target(bool with_namespace, std::string_view end) {
+ExprPtr ExpressionParser::target(bool with_namespace) {
   const DepthGuard guard(depth_, kMaxExprDepth);
   auto one = [&]() -> ExprPtr {
     const int line = stream_.line();
@@ -298,7 +298,7 @@ ExprPtr ExpressionParser::target(bool with_namespace, std::string_view end) {
   bool is_tuple = false;
   for (;;) {
     if (!node->children.empty()) stream_.expect_operator(",");
-    if (tuple_end(end)) break;
+    if (tuple_end()) break;
     add(*node, one());
     if (!stream_.is_operator(",")) break;
     is_tuple = true;

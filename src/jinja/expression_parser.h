@@ -12,10 +12,10 @@ class ExpressionParser {
 
   ExprPtr expression() { return conditional(); }
   ExprPtr without_conditional() { return logical_or(); }
-  // Expressions separated by commas are a tuple; ends at the tag's end, ")" or the name `end`.
-  ExprPtr tuple(bool with_conditional = true, std::string_view end = {}, bool explicit_parentheses = false);
+  // Expressions separated by commas are a tuple; ends at the tag's end or ")".
+  ExprPtr tuple(bool with_conditional = true, bool explicit_parentheses = false);
   // What can be assigned to: a name, a tuple of them, or with `with_namespace` name.attribute.
-  ExprPtr target(bool with_namespace = false, std::string_view end = {});
+  ExprPtr target(bool with_namespace = false);
   ExprPtr filter_chain(ExprPtr value, bool start_inline);  // for `filter` and `set` blocks, value may be null
   std::string target_name();
 
@@ -42,7 +42,7 @@ class ExpressionParser {
   ExprPtr test(ExprPtr value);
   std::unique_ptr<CallArgs> arguments();
   void argument(CallArgs& args, int line);
-  bool tuple_end(std::string_view end) const;
+  bool tuple_end() const;
 
   TokenStream& stream_;
   int depth_ = 0;

@@ -84,6 +84,10 @@ class PercentFormatter {
 
   void conversion() {
     ++at_;
+    if (peek() == '%') {
+      out_ += format_[at_++];
+      return;
+    }
     std::optional<Value> named;
     if (peek() == '(') named = named_value();
     FormatSpec spec;
@@ -110,10 +114,6 @@ class PercentFormatter {
     }
     while (peek() == 'h' || peek() == 'l' || peek() == 'L') ++at_;
     spec.type = format_[at_++];
-    if (spec.type == '%') {
-      out_ += '%';
-      return;
-    }
     if (left)
       spec.align = '<';
     else if (zero)
@@ -272,6 +272,7 @@ class BraceFormatter {
 
   Value lookup(const std::string& path) {
     const std::size_t end = std::min(path.find_first_of(".["), path.size());
+    if (end == 0 && !path.empty()) fail("KeyError: ''");  // string.Formatter numbers only fields that are empty
     Value value = first(path.substr(0, end));
     for (std::size_t at = end; at < path.size();) {
       if (path[at] == '.') {

@@ -89,7 +89,8 @@ class Lexer {
 
   void lex_comment(std::size_t begin) {
     const std::size_t close = source_.find("#}", begin);
-    if (close == std::string::npos) throw Fault{"Missing end of comment tag", line_};
+    if (close == std::string::npos && begin < source_.size()) throw Fault{"Missing end of comment tag", line_};
+    if (close == std::string::npos) return move_to(begin);  // nothing behind it: Jinja2 sees no fault
     const char before = close > begin ? source_[close - 1] : '\0';
     finish_tag(close + 2, before, true);
   }
@@ -136,7 +137,7 @@ class Lexer {
       finish_tag(i + 2, end_sign, true);
       return;
     }
-    throw Fault{"Missing end of raw directive", line_};
+    if (at_ < source_.size()) throw Fault{"Missing end of raw directive", line_};
   }
 
   void lex_tag(bool block) {

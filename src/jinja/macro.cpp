@@ -63,7 +63,7 @@ Value Macro::call(Runtime& runtime, const Args& args) {
 }
 
 std::optional<Value> Macro::attribute(Runtime& runtime, std::string_view name) {
-  if (name == "name") return runtime.text(statement_.name);
+  if (name == "name") return is_caller() ? Value(None{}) : runtime.text(statement_.name);
   if (name == "caller") return statement_.uses_caller;
   if (name == "catch_kwargs") return statement_.uses_kwargs;
   if (name == "catch_varargs") return statement_.uses_varargs;

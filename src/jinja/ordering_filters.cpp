@@ -54,7 +54,7 @@ Value sort(Runtime& runtime, const Value& value, const Args& args) {
     }
     entries.push_back({runtime.list(std::move(key)), std::move(item)});
   }
-  sort_keyed(runtime, entries, bound.flag(0, false));
+  sort_keyed(runtime, entries, bound.integer(0, 0) != 0);
   return taken(runtime, entries);
 }
 
@@ -69,7 +69,7 @@ Value dictsort(Runtime& runtime, const Value& value, const Args& args) {
     const Value& chosen = by == "key" ? key : item;
     entries.push_back({bound.flag(0, false) ? chosen : ignore_case(runtime, chosen), runtime.tuple({key, item})});
   }
-  sort_keyed(runtime, entries, bound.flag(2, false));
+  sort_keyed(runtime, entries, bound.integer(2, 0) != 0);
   return taken(runtime, entries);
 }
 

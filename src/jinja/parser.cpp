@@ -124,10 +124,10 @@ class Parser {
   StmtPtr for_statement(int line) {
     auto node = std::make_unique<Stmt>(StmtKind::kFor, line);
     stream_.take();
-    node->targets.push_back(expressions_.target(false, "in"));
+    node->targets.push_back(expressions_.target());
     if (names_loop(*node->targets[0])) throw Fault{"Can't assign to special loop variable in for-loop target", line};
     stream_.expect_name("in");
-    node->exprs.push_back(expressions_.tuple(false, "recursive"));
+    node->exprs.push_back(expressions_.tuple(false));
     node->exprs.push_back(stream_.skip_name("if") ? expressions_.expression() : nullptr);
     node->recursive = stream_.skip_name("recursive");
     // The body of a recursive loop is a function in Jinja2, but the loop itself is in it.

@@ -69,9 +69,7 @@ class ReprWriter {
   void write_object(Object& object, int depth) {
     switch (object.kind()) {
       case ObjectKind::kNamespace:
-        out += "<Namespace ";
-        write_dict(static_cast<const Namespace&>(object).attributes(), depth);
-        out += ">";
+        write_namespace(static_cast<const Namespace&>(object), depth);
         return;
       case ObjectKind::kRange: {
         const auto& range = static_cast<const Range&>(object);
@@ -87,6 +85,18 @@ class ReprWriter {
     }
   }
 
+  void write_namespace(const Namespace& object, int depth) {
+    if (std::find(open_.begin(), open_.end(), &object) != open_.end()) {
+      out += "<Namespace {...}>";
+      return;
+    }
+    open_.push_back(&object);
+    out += "<Namespace ";
+    write_dict(object.attributes(), depth);
+    out += ">";
+    open_.pop_back();
+  }
+
   void write_view(const DictView& view, int depth) {
     out += view.type_name() + "([";
     for (std::size_t i = 0; i < *view.length(); ++i) {
@@ -100,6 +110,8 @@ class ReprWriter {
     }
     out += "])";
   }
+
+  std::vector<const Namespace*> open_;  // being written: only these can contain themselves
 };
 
 }  // namespace
@@ -218,6 +230,7 @@ std::optional<std::string> without_underscores(std::string_view text) {
 }  // namespace
 
 std::optional<Int> parse_int(std::string_view text, int base) {
+  if (base != 0 && (base < 2 || base > 36)) return std::nullopt;
   const auto cleaned = without_underscores(ascii_digits(strip(text)));
   if (!cleaned) return std::nullopt;
   std::string_view digits = *cleaned;

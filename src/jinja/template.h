@@ -3,9 +3,12 @@
 //
 // The language and its results are those of Jinja2 3.1.6 in the environment that transformers makes for chat templates:
 // ImmutableSandboxedEnvironment(trim_blocks, lstrip_blocks), the tags break, continue and generation, its tojson
-// (json.dumps, not HTML-safe), raise_exception and strftime_now. Not there: include, import, extends, autoescape, and
-// the filters filesizeformat, pprint, random, striptags, urlize, wordwrap and xmlattr; integers end at 127 bits. Each
-// is an error that says so.
+// (json.dumps, not HTML-safe), raise_exception and strftime_now. tools/compare_templates.py compares whole templates,
+// tests/data/jinja/snippets.json has the language piece by piece. Not there: include, import, extends, autoescape; the
+// filters filesizeformat, pprint, random, striptags, urlize, wordwrap and xmlattr; self and lipsum; encode, expandtabs,
+// translate, maketrans, format_map and isidentifier of str and the methods of numbers; \N{...} in strings; complex
+// numbers, and integers beyond 127 bits. Each is an error that says so. Objects without a text of their own (functions,
+// generators) print without CPython's address.
 //
 // A Template is immutable; copies share the parsed form, and many threads may render it at once.
 #pragma once
