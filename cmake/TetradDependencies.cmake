@@ -1,5 +1,6 @@
 # Debian 12 and Ubuntu 24.04 package everything used here; tools/setup.py installs it or says what is missing.
 find_package(Threads REQUIRED)
+find_package(Boost 1.74 REQUIRED)
 find_package(fmt REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)
 find_package(tl-expected REQUIRED)

@@ -19,7 +19,7 @@ XGRAMMAR = ("xgrammar", "0.2.8", "8305646fd2b319d6c3003f51a1665e54cbbe9cba1fb636
 
 PACKAGES = {
     "build": ["g++", "cmake", "ninja-build", "pkg-config", "git", "libexpected-dev", "libfmt-dev", "nlohmann-json3-dev", "libcli11-dev",
-              "libpcre2-dev", "libutf8proc-dev", "python3-pip", "python3-venv", "libgtest-dev", "libgmock-dev", "libbenchmark-dev"],
+              "libpcre2-dev", "libutf8proc-dev", "libboost-dev", "python3-pip", "python3-venv", "libgtest-dev", "libgmock-dev", "libbenchmark-dev"],
     "test": ["clang-19", "libclang-rt-19-dev", "clang-format-19"],
 }
 

@@ -35,7 +35,7 @@ float weight_at(const RawWeight& w, std::int64_t r, std::int64_t c) {
       return round_to_bf16(e4m3_to_float(element<std::uint8_t>(w.data, i)) * scale);
     }
     case WeightFormat::kNvfp4: {
-      const unsigned code = element<std::uint8_t>(w.data, i / 2) >> (4 * (i % 2)) & 15U;
+      const unsigned code = unsigned{element<std::uint8_t>(w.data, i / 2)} >> (4 * (i % 2)) & 15U;
       return kE2m1Values[code] * (e4m3_to_float(element<std::uint8_t>(w.scales, i / 16)) * w.tensor_scale);
     }
   }
