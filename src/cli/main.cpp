@@ -34,6 +34,7 @@ int run(int argc, char** argv) {
   for (int i = 0; i < argc; ++i) common.command_line += (i > 0 ? " " : "") + std::string(i == 0 ? "tetrad" : argv[i]);
   register_quantize(app, common, action);
   register_eval(app, common, action);
+  register_serve(app, common, action);
   register_inspect(app, common, action);
   register_verify(app, common, action);
   register_generate(app, common, action);

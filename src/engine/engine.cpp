@@ -42,6 +42,7 @@ struct Engine::Impl {
   Scheduler scheduler;
   std::vector<PlannedPart> parts;
   std::vector<std::size_t> valid;  // of each part: rows whose tokens turned out right
+  StepReport report;
 
   // Between threads.
   mutable std::mutex mutex;
@@ -126,6 +127,8 @@ void Engine::Impl::run() {
 }
 
 void Engine::Impl::step() {
+  report = {};
+  report.begin = std::chrono::steady_clock::now();
   parts = scheduler.plan();
   TETRAD_CHECK(!parts.empty());
   valid.assign(parts.size(), 0);
@@ -133,6 +136,9 @@ void Engine::Impl::step() {
   for (std::size_t p = 0; p < parts.size(); ++p) {
     const PlannedPart& part = parts[p];
     valid[p] = part.ids.size() - part.drafts;
+    const Sequence& s = *part.sequence;
+    if (s.computed < s.prompt_size)
+      report.prompt_tokens += static_cast<std::int64_t>(std::min(part.ids.size(), s.prompt_size - s.computed));
     batch.push_back(
         {part.ids, static_cast<std::int64_t>(part.sequence->computed), part.sequence->slots, part.logit_rows});
   }
@@ -143,7 +149,13 @@ void Engine::Impl::step() {
       part.sequence->event.finish = FinishReason::kError;
       part.sequence->event.error = status.error().message;
     }
+  report.sequences = static_cast<std::int64_t>(parts.size());
   commit();
+  if (!options.on_step) return;
+  report.queued = scheduler.queued();
+  report.used_tokens = scheduler.used();
+  report.end = std::chrono::steady_clock::now();
+  options.on_step(report);
 }
 
 // Row `row` of a part: the logits behind the token at that position.
@@ -209,6 +221,9 @@ void Engine::Impl::commit() {
     if (s.request.max_tokens == 0 && s.computed == s.tokens.size() && !s.finished())
       s.event.finish = FinishReason::kLength;
     s.event.cached_tokens = s.cached_tokens;
+    report.generated += static_cast<std::int64_t>(s.event.tokens.size());
+    report.drafts += static_cast<std::int64_t>(drafted);
+    report.accepted += static_cast<std::int64_t>(right);
     {
       const std::lock_guard lock(mutex);
       counters.generation_tokens += s.event.tokens.size();

@@ -5,7 +5,9 @@
 // what the prefix cache held, of preemption or threads.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,6 +23,13 @@ namespace tetrad {
 
 enum class CacheType : std::uint8_t { kF32, kBF16 };  // of stored keys and values
 
+// What one step did, for traces and logs.
+struct StepReport {
+  std::chrono::steady_clock::time_point begin, end;
+  std::int64_t sequences = 0, queued = 0, used_tokens = 0;
+  std::int64_t prompt_tokens = 0, drafts = 0, accepted = 0, generated = 0;  // of this step
+};
+
 struct EngineOptions {
   CacheType cache_type = CacheType::kF32;
   std::int64_t max_total_tokens = 0;  // of the key/value pool; 0: from memory_bytes
@@ -34,6 +43,7 @@ struct EngineOptions {
   std::int64_t max_draft_tokens = 8;
   std::vector<std::int32_t> end_tokens;  // of generation_config.json or config.json
   ForwardOptions forward;
+  std::function<void(const StepReport&)> on_step;  // on the engine's thread: return at once; may be empty
 };
 
 struct EngineStats {

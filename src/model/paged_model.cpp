@@ -1,48 +1,18 @@
 #include "model/paged_model.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 
 #include "model/decoder.h"
 #include "model/embedding.h"
 #include "model/expert_pass.h"
+#include "model/reservation.h"
 #include "model/row_store.h"
 
 namespace tetrad {
 namespace {
 
 constexpr std::int64_t kLogitRows = 16;  // logits that exist at once: 13 MB for a vocabulary of 200,000
-
-// Zeroed memory that is resident only where it was touched.
-class Reservation {
- public:
-  static Result<Reservation> create(std::size_t bytes) {
-    Reservation memory;
-    void* data = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (data == MAP_FAILED) return io_error("cannot reserve memory", "key/value pool", errno);
-    memory.data_ = static_cast<std::byte*>(data);
-    memory.bytes_ = bytes;
-    return memory;
-  }
-  Reservation() = default;
-  Reservation(Reservation&& other) noexcept { *this = std::move(other); }
-  Reservation& operator=(Reservation&& other) noexcept {
-    std::swap(data_, other.data_);
-    std::swap(bytes_, other.bytes_);
-    return *this;
-  }
-  ~Reservation() {
-    if (data_ != nullptr) ::munmap(data_, bytes_);
-  }
-  std::byte* data() const { return data_; }
-
- private:
-  std::byte* data_ = nullptr;
-  std::size_t bytes_ = 0;
-};
 
 std::uint64_t row_bytes(const ModelConfig& config, bool bf16) {
   return static_cast<std::uint64_t>(config.kv_heads * config.head_dim) * (bf16 ? 2 : 4);
@@ -58,7 +28,7 @@ struct PagedModel::Impl {
   std::vector<LayerWeights> layers;
   Embedding embedding;
   OutputHead head;
-  Reservation pool;
+  std::unique_ptr<Reservation> pool;
   std::vector<PagedCache> caches;  // of each layer
   Workspace workspace;
   std::vector<float> hidden, sums;
@@ -120,10 +90,11 @@ Result<PagedModel> PagedModel::open(const Checkpoint& checkpoint, const ModelCon
   Embedding embedding = TETRAD_TRY(Embedding::create(checkpoint, config, compute));
   OutputHead head = TETRAD_TRY(OutputHead::create(checkpoint, config, compute, options));
   const std::size_t part = static_cast<std::size_t>(slots) * row_bytes(config, bf16_cache);
-  Reservation pool = TETRAD_TRY(Reservation::create(part * 2 * static_cast<std::size_t>(config.layers)));
+  std::unique_ptr<Reservation> pool =
+      TETRAD_TRY(Reservation::create(part * 2 * static_cast<std::size_t>(config.layers)));
   std::vector<PagedCache> caches;
   for (std::size_t layer = 0; layer < layers.size(); ++layer)
-    caches.push_back({pool.data() + 2 * layer * part, pool.data() + (2 * layer + 1) * part, bf16_cache});
+    caches.push_back({pool->data() + 2 * layer * part, pool->data() + (2 * layer + 1) * part, bf16_cache});
   PagedModel model;
   model.impl_.reset(new Impl{checkpoint,
                              config,

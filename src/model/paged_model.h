@@ -21,7 +21,7 @@ struct BatchPart {
 
 class PagedModel {
  public:
-  // Pool of `slots` tokens; its memory is reserved here and becomes resident as it is used.
+  // Pool of `slots` tokens; its memory is reserved here and made resident in the background.
   static Result<PagedModel> open(const Checkpoint& checkpoint, const ModelConfig& config, const Compute& compute,
                                  const ForwardOptions& options, std::int64_t slots, bool bf16_cache);
   static std::uint64_t bytes_per_slot(const ModelConfig& config, bool bf16_cache);

@@ -1,0 +1,41 @@
+#include "model/reservation.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace tetrad {
+namespace {
+
+constexpr std::size_t kPiece = std::size_t{64} << 20;  // between looks at stop_: 20 ms
+
+}  // namespace
+
+Result<std::unique_ptr<Reservation>> Reservation::create(std::size_t bytes) {
+  void* data = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (data == MAP_FAILED) return io_error("cannot reserve memory", "key/value pool", errno);
+  std::unique_ptr<Reservation> memory(new Reservation);
+  memory->data_ = static_cast<std::byte*>(data);
+  memory->bytes_ = bytes;
+  ::madvise(data, bytes, MADV_HUGEPAGE);
+  memory->thread_ = std::thread([raw = memory.get()] { raw->populate(); });
+  return memory;
+}
+
+// Writes nothing: pages that are in use already stay as they are. Kernels before 5.14 don't know the advice; there
+// pages become resident when they are used.
+void Reservation::populate() {
+#ifdef MADV_POPULATE_WRITE
+  for (std::size_t at = 0; at < bytes_ && !stop_; at += kPiece)
+    if (::madvise(data_ + at, std::min(kPiece, bytes_ - at), MADV_POPULATE_WRITE) != 0) return;
+#endif
+}
+
+Reservation::~Reservation() {
+  stop_ = true;
+  if (thread_.joinable()) thread_.join();
+  if (data_ != nullptr) ::munmap(data_, bytes_);
+}
+
+}  // namespace tetrad
