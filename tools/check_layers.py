@@ -42,7 +42,7 @@ def main():
                 if not match:
                     continue
                 quote, name = match.groups()
-                if path.suffix == ".h" and not path.stem.endswith("_impl") and name.startswith(NEVER_IN_HEADERS):
+                if path.suffix == ".h" and not path.stem.endswith(("_impl", "_fixture")) and name.startswith(NEVER_IN_HEADERS):
                     faults.append(f"{where}:{line}: <{name}> is too slow to compile for a header")
                 for prefix, allowed in HEAVY.items():
                     if name.startswith(prefix) and folder not in allowed:
