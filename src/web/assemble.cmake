@@ -1,0 +1,35 @@
+# cmake -DFOLDER= -DSTYLES= -DSCRIPTS= -DPAGE= -DBYTES= -P assemble.cmake
+# Writes PAGE (chat.html with the styles and scripts in place of its two marks) and BYTES (the same as C++ character literals).
+function(join out)
+  set(text "")
+  foreach(name IN LISTS ARGN)
+    file(READ "${FOLDER}/${name}" part)
+    if(part MATCHES "</(script|style)|<!--")
+      message(FATAL_ERROR "${name}: '${CMAKE_MATCH_0}' would end the element that the file is put into")
+    endif()
+    string(APPEND text "${part}")
+  endforeach()
+  set(${out} "${text}" PARENT_SCOPE)
+endfunction()
+
+function(replace_mark mark text)
+  string(FIND "${html}" "${mark}" at)
+  if(at EQUAL -1)
+    message(FATAL_ERROR "chat.html: there is no ${mark}")
+  endif()
+  string(REPLACE "${mark}" "${text}" html "${html}")
+  set(html "${html}" PARENT_SCOPE)
+endfunction()
+
+file(READ "${FOLDER}/chat.html" html)
+join(styles ${STYLES})
+join(scripts ${SCRIPTS})
+replace_mark("/* styles */" "${styles}")
+replace_mark("/* scripts */" "${scripts}")
+file(WRITE "${PAGE}" "${html}")
+
+# Bytes, not a string literal: compilers bound the length of those.
+file(READ "${PAGE}" bytes HEX)
+string(REGEX REPLACE "([0-9a-f][0-9a-f])" "'\\\\x\\1'," bytes "${bytes}")
+string(REPLACE "'\\x0a'," "'\\x0a',\n" bytes "${bytes}")
+file(WRITE "${BYTES}" "${bytes}")
