@@ -62,9 +62,11 @@ class AnswerView {
     this.calls = h("div", {class: "calls", "aria-live": "polite"});
     this.note = h("p", {class: "note", hidden: true});
     this.error = h("div", {class: "error", role: "alert", hidden: true});
+    this.again = h("button", {type: "button", class: "text-button", onclick: () => actions.retry()}, "Try again");
     this.stats = h("p", {class: "stats"});
     this.retry = iconButton("retry", "Retry", () => actions.retry());
-    this.foot = h("div", {class: "foot"}, h("div", {class: "foot-buttons"}, copyButton("Copy answer", () => message.content), this.retry), this.stats);
+    this.copy = copyButton("Copy answer", () => message.content);
+    this.foot = h("div", {class: "foot"}, h("div", {class: "foot-buttons"}, this.copy, this.retry), this.stats);
     this.node = h("li", {class: "answer"}, h("h2", {class: "sr-only"}, "Answer"), this.pending, this.body, this.calls, this.note, this.error, this.foot);
   }
 
@@ -87,24 +89,26 @@ class AnswerView {
     const empty = !message.content && !message.reasoning && message.calls.length === 0;
     this.pending.hidden = !(live && empty);
     this.body.setAttribute("aria-busy", String(live));
-    this.showEnd(live, empty);
+    this.showEnd(live, last, empty);
     this.foot.hidden = live && empty;
     this.foot.classList.toggle("live", live);
+    this.copy.hidden = !message.content;
     this.retry.hidden = live || !last;
     const stats = usageParts(message).join(" · ");
     if (this.stats.textContent !== stats) this.stats.textContent = stats;
   }
 
-  showEnd(live, empty) {
+  showEnd(live, last, empty) {
     const message = this.message;
     let note = live ? "" : message.stopped ? "Stopped." : ENDINGS[message.finish] || "";
     if (!live && !note && !message.error && empty) note = "The answer is empty.";
     this.note.textContent = note;
     this.note.hidden = !note;
     const error = live ? "" : message.error || "";
+    this.again.hidden = !last;
     if (this.error.dataset.shown === error) return;
     this.error.dataset.shown = error;
     this.error.hidden = !error;
-    this.error.replaceChildren(h("p", null, error), h("button", {type: "button", class: "text-button", onclick: () => this.actions.retry()}, "Try again"));
+    this.error.replaceChildren(h("p", null, error), this.again);
   }
 }

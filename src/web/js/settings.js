@@ -1,4 +1,4 @@
-// How answers are sampled. An empty field leaves the choice to the server; what isn't valid is said beside it and not used.
+// How answers are sampled. An empty field leaves the choice to the server ("default"); what isn't valid is said beside it and not used.
 const NUMBERS = [
   {name: "temperature", label: "Temperature", min: 0, max: 2, step: 0.05, help: "0 always takes the likeliest token"},
   {name: "top_p", label: "Top p", min: 0, max: 1, step: 0.01, help: "Keeps the likeliest tokens that add up to this"},
@@ -60,8 +60,8 @@ class SettingsDialog {
   field(field) {
     const id = "set-" + field.name;
     const common = {id, "aria-describedby": `${id}-help ${id}-fault`, oninput: () => this.changed(field), spellcheck: "false"};
-    const input = field.rows ? h("textarea", {...common, rows: field.rows, class: field.code ? "mono" : null, placeholder: field.code ? "none" : "none"})
-      : h("input", {...common, type: "text", inputmode: field.step === 1 ? "numeric" : "decimal", autocomplete: "off", placeholder: "as the server has it"});
+    const input = field.rows ? h("textarea", {...common, rows: field.rows, class: field.code ? "mono" : null, placeholder: "none"})
+      : h("input", {...common, type: "text", inputmode: field.step === 1 ? "numeric" : "decimal", autocomplete: "off", placeholder: "default"});
     const fault = h("p", {class: "fault", id: id + "-fault", role: "alert"});
     this.inputs.set(field, {input, fault});
     return h("div", {class: "field"}, h("label", {for: id}, field.label), input, h("p", {class: "hint-text", id: id + "-help"}, field.help), fault);
