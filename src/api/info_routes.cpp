@@ -10,6 +10,12 @@
 namespace tetrad {
 namespace {
 
+// The page's scripts and styles are in it, and it asks this server only: whatever a model writes, nothing else is
+// loaded or run from elsewhere, sent anywhere, or framed.
+constexpr char kPagePolicy[] =
+    "default-src 'none'; connect-src 'self'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
 Json model_entry(const Context& context, const std::string& name) {
   const Generator* const generator = context.generator;
   return {{"id", name},
@@ -44,7 +50,13 @@ Json stats_json(const EngineStats& stats) {
 OpenResult open_page(Context& context, const HttpRequest&, const Json&) {
   if (context.options.page.empty())
     return tl::unexpected(ApiError{404, "this server was started without its page", {}, {}, {}});
-  return reply_with({200, {{"Content-Type", "text/html; charset=utf-8"}, {"Cache-Control", "no-cache"}}, false},
+  return reply_with({200,
+                     {{"Content-Type", "text/html; charset=utf-8"},
+                      {"Cache-Control", "no-cache"},
+                      {"Content-Security-Policy", kPagePolicy},
+                      {"X-Content-Type-Options", "nosniff"},
+                      {"Referrer-Policy", "no-referrer"}},
+                     false},
                     std::string(context.options.page));
 }
 

@@ -134,6 +134,7 @@ TEST_F(ServiceTest, InformsFlushesAndAborts) {
   EXPECT_EQ(post("/abort_request", {{"rid", 3}}).json()["error"]["param"], "rid");
   EXPECT_EQ(post("/abort_request", {{"rid", "none"}}).json()["aborted"], 0);
   EXPECT_EQ(get("/").body, "<html>page</html>");
+  EXPECT_TRUE(get("/").header("Content-Security-Policy").starts_with("default-src 'none'; connect-src 'self';"));
 }
 
 TEST_F(ServiceTest, TransportErrorsHaveTheShapeToo) {

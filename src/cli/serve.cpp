@@ -17,6 +17,7 @@
 #include "cli/step_trace.h"
 #include "engine/engine.h"
 #include "model/paged_model.h"
+#include "web/chat_page.h"
 
 namespace tetrad {
 namespace {
@@ -79,6 +80,7 @@ Result<ApiOptions> api_options(const ServeFlags& flags, const Model& model) {
   options.defaults = TETRAD_TRY(read_generation_config(flags.model));
   options.vocab = model.config.vocab;
   options.version = TETRAD_VERSION;
+  options.page = chat_page();
   return options;
 }
 
