@@ -1,4 +1,5 @@
-# make demo   set-up, build, then quantize the bundled FP8 model, measure what it lost, and let it answer
+# make demo   set-up, build, then quantize the bundled FP8 model, measure what it lost, and let it answer, also over HTTP
+# make serve  the same model as a server with a chat page (MODEL=..., PORT=30000), until Ctrl-C
 # make test   set-up, build, every test (unit on every SIMD target, end to end, broken input, sanitizers, fuzz)
 # make build  set-up and the optimised build: build/tetrad        make help lists the rest
 SHELL := /bin/bash
@@ -11,7 +12,7 @@ ifneq ($(shell command -v ccache),)
 export CMAKE_CXX_COMPILER_LAUNCHER := ccache
 endif
 
-.PHONY: all build demo test setup setup-test unit sanitizers tsan fuzz lint format bench clean help
+.PHONY: all build demo serve test setup setup-test unit sanitizers tsan fuzz lint format bench clean help
 all: build
 
 help:
@@ -30,6 +31,12 @@ build: setup
 
 demo: build
 	@$(PYTHON) tools/demo.py
+
+MODEL ?= out/tiny-NVFP4-mse
+PORT ?= 30000
+serve: build
+	@test -e $(MODEL)/config.json || build/tetrad quantize models/tiny-minimax-m2 $(MODEL)
+	exec build/tetrad serve $(MODEL) --port $(PORT)
 
 lint:
 	$(PYTHON) tools/check_layers.py
