@@ -24,7 +24,7 @@ class ThoughtView {
     this.shown = text.length;
     const spent = message.timing.thought;
     this.node.classList.toggle("live", thinking);
-    this.label.textContent = thinking ? `Thinking, ${wholeSeconds(spent)}` : spent ? `Thought for ${wholeSeconds(spent)}` : "Thought";
+    this.label.textContent = thinking ? `Thinking, ${wholeSeconds(spent)}` : spent ? `Thought for ${seconds(spent)}` : "Thought";
     if (!this.touched) this.node.open = thinking || (!message.content && message.calls.length === 0);
     if (thinking && atEnd && this.node.open) this.text.scrollTop = this.text.scrollHeight;
   }
@@ -36,8 +36,8 @@ function usageParts(message) {
   const {usage, timing} = message;
   if (!usage) return [];
   const parts = [count(usage.completion, "token")];
-  const seconds = (timing.last - timing.first) / 1000;
-  if (usage.completion > 1 && seconds > 0) parts.push(`${rate((usage.completion - 1) / seconds)} tokens/s`);
+  const took = timing.last - timing.first;
+  if (usage.completion > 1 && took > 0) parts.push(`${rate((usage.completion - 1) / took * 1000)} tokens/s`);
   if (timing.first > timing.start) parts.push(`first after ${duration(timing.first - timing.start)}`);
   parts.push(`prompt ${grouped.format(usage.prompt)}${usage.cached ? `, ${grouped.format(usage.cached)} cached` : ""}`);
   return parts;

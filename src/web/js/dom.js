@@ -93,4 +93,6 @@ function duration(milliseconds) {
   return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
 }
 
+// While it counts, whole seconds, since tenths would flicker.
 const wholeSeconds = (milliseconds) => count(Math.max(1, Math.round(milliseconds / 1000)), "second");
+const seconds = (milliseconds) => (milliseconds < 9950 ? `${Math.max(0.1, milliseconds / 1000).toFixed(1)} seconds` : wholeSeconds(milliseconds));
