@@ -1,4 +1,5 @@
 """What the scripted server of the chat page's test answers, by the text of the last message."""
+import time
 
 MARKDOWN = """# First heading
 
@@ -129,6 +130,22 @@ def split(answer):
     answer.text("")
     for byte in 'data: {"choices":[{"index":0,"delta":{"content":"Grüße 😀 漢字"},"finish_reason":null}]}\r\n\r\n: keep-alive\n\n'.encode():
         answer.raw(bytes([byte]))
+        if byte >= 0x80:
+            time.sleep(0.005)  # or the browser gets them together
+    answer.end()
+
+
+def edges(answer):
+    """Lines whose kind shows late: each piece is on the page for a while before the next comes."""
+    for piece in ("A paragraph\n#", "goes on\n---", "and on\n\nabove\ntext | x\n|-|-", "x is no table\n\n1",
+                  ". one\n2", ". two\n\n3", ".5 is a number\n\n*", "*bold*", "*\n\n``", "`", "py\n"):
+        answer.text(piece)
+        time.sleep(0.04)
+    answer.text("x = 1\n" * 40)
+    answer.wait()
+    answer.text('x = """2\n' * 3 + "``")
+    time.sleep(0.04)
+    answer.text("`\n\nEnd.")
     answer.end()
 
 
@@ -175,5 +192,5 @@ def ten_thousand(answer):
 
 
 SCRIPTS = {"otherwise": otherwise, "gated": gated, "endless": endless, "thoughtful": thoughtful, "tool": tool, "12 °C": tool, "noon": tool, "markdown": markdown,
-           "hostile": hostile, "split": split, "refused": refused, "mid-stream": mid_stream, "cut off": cut_off, "truncated": truncated, "lines": lines,
+           "hostile": hostile, "split": split, "edges": edges, "refused": refused, "mid-stream": mid_stream, "cut off": cut_off, "truncated": truncated, "lines": lines,
            "ten thousand": ten_thousand}

@@ -66,6 +66,12 @@ class Page:
     def answer(self):
         return self.js(f"{ANSWER}.querySelector('.answer-body').innerText")
 
+    def looks(self):
+        """The last answer's elements, without the spans that only group lines."""
+        return self.js(f"(() => {{const node = {ANSWER}.querySelector('.markdown').cloneNode(true);"
+                       "for (const span of node.querySelectorAll('span:not([class]), .lines')) span.replaceWith(...span.childNodes);"
+                       "return node.innerHTML})()")
+
     def texts(self, selector):
         return self.js(f"[...document.querySelectorAll({json.dumps(selector)})].filter((e) => e.getClientRects().length).map((e) => e.innerText.trim())")
 
@@ -159,7 +165,7 @@ def tools(page):
 
 def markdown(page):
     page.ask("markdown")
-    inner = page.js(f"{ANSWER}.querySelector('.markdown').innerHTML")
+    inner = page.looks()
     has = lambda selector, text=None: page.js(f"[...{ANSWER}.querySelectorAll({json.dumps(selector)})].some((e) => {json.dumps(text)} === null || e.textContent === {json.dumps(text)})")
     for selector, text in (("h3", "First heading"), ("strong", "bold"), ("em", "italic"), ("strong > em", "both"), ("code", "code **not bold**"), ("del", "gone"), ("li li li", "innermost"),
                            ("li em", "a"), ("ol > li > p", "More of one."), ("ol > li:nth-child(2) li", "two columns in"), ("li pre .t-comment", "# comment"), ("li pre .t-word", "def"), ("li pre .t-call", "f"), ("ol > li:nth-child(3)", "three"),
@@ -173,13 +179,28 @@ def markdown(page):
     check(code == 'def f(x):  # comment\n    return "a" + \'b\' * 3.5\n\n- not a list', f"code is verbatim: {code!r}")
     page.browser.reload()
     page.wait("document.querySelector('.answer')")
-    again = page.js(f"{ANSWER}.querySelector('.markdown').innerHTML")
-    plain = lambda html: re.sub(r"</?span( class=\"lines\")?>", "", html)
-    check(plain(again) == plain(inner), f"streamed and whole look alike:\n{inner}\n{again}")
+    again = page.looks()
+    check(again == inner, f"streamed and whole look alike:\n{inner}\n{again}")
     check(page.stub.requests[-1]["messages"][-1]["content"] == "markdown", "reloading asks for nothing")
     page.js("navigator.clipboard.writeText = (text) => {window.copied = text}")
     page.button("Copy answer")
     check(page.wait("window.copied") == MARKDOWN, "the answer is copied as it was written")
+    page.fresh()
+
+
+def edges(page):
+    page.send("edges")
+    page.wait("document.querySelectorAll('.lines').length === 2", "code stands in groups of lines")
+    page.js("window.firstLines = document.querySelector('.lines')")
+    page.stub.gate.release()
+    page.end()
+    check(page.js("document.querySelector('.lines') === window.firstLines"), "code that has come isn't made anew")
+    streamed = page.looks()
+    page.browser.reload()
+    whole = page.looks()
+    check(streamed == whole, f"streamed and whole are the same:\n{streamed}\n{whole}")
+    kinds = page.js(f"[...{ANSWER}.querySelector('.markdown').children].map((e) => e.tagName).join()")
+    check(kinds == "P,P,OL,P,P,DIV,P", f"what late lines are: {kinds} in {whole}")
     page.fresh()
 
 
@@ -369,7 +390,7 @@ def themes(page):
     page.wait(f"{ground} === '{light}'", "choosing the system's theme follows it again")
 
 
-CASES = (start, keys, streaming, stop, thought, tools, markdown, hostile, errors, editing, settings, key, scrolling, narrow, keyboard, themes)
+CASES = (start, keys, streaming, stop, thought, tools, markdown, edges, hostile, errors, editing, settings, key, scrolling, narrow, keyboard, themes)
 
 
 def check_traffic(browser, url):

@@ -122,8 +122,8 @@ function tableView(block) {
   return {node, update};
 }
 
-// Whole lines are coloured once; the last, which may grow, is made anew. Lines stand in groups: the browser lays out a group again
-// when it changes, not all the code.
+// Lines are coloured once and stay; only the last two are made anew, since a closing fence that comes in parts looks like code at
+// first. Lines stand in groups: the browser lays out a group again when it changes, not all the code.
 const GROUP_LINES = 32;
 
 function codeView(block) {
@@ -131,7 +131,7 @@ function codeView(block) {
   const code = h("code"), tail = h("span");
   let group = h("span", {class: "lines"}, tail), inGroup = 0;
   code.append(group);
-  let shown = "", done = 0, state = "";
+  let shown = "", done = 0, state = "";  // `done` characters are in lines that stay
   const addLine = (line) => {
     const fresh = document.createDocumentFragment();
     state = highlightLine(fresh, line, language, state);
@@ -142,15 +142,23 @@ function codeView(block) {
     code.append(group);
     inGroup = 0;
   };
-  const update = (next) => {
-    if (next.language !== name || !next.code.startsWith(shown)) return false;
-    shown = next.code;
+  const showTail = (text) => {
     tail.replaceChildren();
-    for (let end = shown.indexOf("\n", done); end >= 0; end = shown.indexOf("\n", done)) {
+    let open = state;
+    text.split("\n").forEach((line, i) => {
+      if (i > 0) tail.append("\n");
+      open = highlightLine(tail, line, language, open);
+    });
+  };
+  const update = (next) => {
+    if (next.language !== name || !next.code.startsWith(shown.slice(0, done))) return false;
+    shown = next.code;
+    const last = shown.lastIndexOf("\n");
+    for (let end = shown.indexOf("\n", done); end >= 0 && end < last; end = shown.indexOf("\n", done)) {
       addLine(shown.slice(done, end));
       done = end + 1;
     }
-    highlightLine(tail, shown.slice(done), language, state);
+    showTail(shown.slice(done));
     return true;
   };
   update(block);
