@@ -18,7 +18,6 @@
 #include "engine/engine.h"
 #include "model/paged_model.h"
 #include "web/chat_page.h"
-#include "web/chat_page.h"
 
 namespace tetrad {
 namespace {

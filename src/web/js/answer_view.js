@@ -22,7 +22,7 @@ class ThoughtView {
       this.line.appendData(part);
     });
     this.shown = text.length;
-    const spent = message.timing.thought;
+    const spent = thinking ? performance.now() - message.timing.start : message.timing.thought;
     this.node.classList.toggle("live", thinking);
     this.label.textContent = thinking ? `Thinking, ${wholeSeconds(spent)}` : spent ? `Thought for ${seconds(spent)}` : "Thought";
     if (!this.touched) this.node.open = thinking || (!message.content && message.calls.length === 0);

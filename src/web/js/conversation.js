@@ -54,24 +54,24 @@ class Conversation {
     return this.chat.messages.findLastIndex((message) => message.role === role);
   }
 
+  // The answer that ends the conversation, perhaps with results of its calls; -1 when a message still waits for one.
+  lastAnswer() {
+    const at = this.lastIndex("assistant");
+    return at > this.lastIndex("user") ? at : -1;
+  }
+
   results() {
     return new Map(this.chat.messages.filter((message) => message.role === "tool").map((message) => [message.id, message.content]));
   }
 
   refresh() {
-    const own = this.lastIndex("user"), end = this.lastIndex("assistant"), results = this.results();
+    const own = this.lastIndex("user"), end = this.lastAnswer(), results = this.results();
     this.views.forEach((view, i) => {
       if (view instanceof UserView) view.show(!this.running && i === own);
-      else if (view) this.showAnswer(i, end, results);
+      else if (view) view.show(this.running !== null && this.running.message === view.message, i === end && !this.running, results);
     });
     document.body.classList.toggle("empty", this.chat.messages.length === 0);
     this.composer.setRunning(this.running !== null);
-  }
-
-  showAnswer(index, end = this.lastIndex("assistant"), results = this.results()) {
-    const view = this.views[index];
-    const live = this.running !== null && this.running.message === view.message;
-    view.show(live, index === end && !this.running, results);
   }
 
   send(text) {
@@ -82,8 +82,7 @@ class Conversation {
   retry() {
     if (this.running) return;
     this.composer.leaveMode();
-    const last = this.chat.messages.length - 1;
-    if (this.chat.messages[last].role === "assistant") this.truncate(last);
+    this.truncate(this.lastAnswer());
     this.generate();
   }
 
@@ -124,6 +123,7 @@ class Conversation {
     this.follower.toEnd();
     announce("Waiting for the answer");
     let wantsKey = null;
+    const clock = setInterval(() => this.schedule(running), 1000);  // the seconds go on when the server pauses
     try {
       if (!this.model) await this.connect();
       await streamAnswer(requestBody(this.model.id, sent), running.abort.signal, answerSink(message, () => this.schedule(running)));
@@ -131,6 +131,7 @@ class Conversation {
       if (error.status === 401) wantsKey = error.message;
       else if (!message.stopped) message.error = error instanceof ServerError ? error.message : `The page failed: ${error.message}`;
     }
+    clearInterval(clock);
     this.finish(running, chat, wantsKey);
   }
 

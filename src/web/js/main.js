@@ -25,7 +25,7 @@ async function connect(conversation) {
     await conversation.connect();
   } catch (error) {
     if (error.status === 401) return conversation.keyForm.ask(error.message, null);
-    byId("model").textContent = error.message;
+    byId("model").textContent = byId("model").title = error.message;
     byId("model").classList.add("offline");
     setTimeout(() => conversation.model || connect(conversation), 3000);
   }

@@ -7,6 +7,7 @@ class Follower {
     this.last = 0;
     scroller.addEventListener("scroll", () => this.scrolled(), {passive: true});
     jump.addEventListener("click", () => this.toEnd());
+    new ResizeObserver(() => this.follow()).observe(scroller);  // the text box grew, or the key form came
   }
 
   distance() {
