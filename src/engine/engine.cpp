@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "engine/logprobs.h"
+#include "engine/mask_worker.h"
 #include "engine/scheduler.h"
 #include "model/paged_model.h"
 
@@ -43,6 +44,7 @@ struct Engine::Impl {
   std::vector<PlannedPart> parts;
   std::vector<std::size_t> valid;  // of each part: rows whose tokens turned out right
   StepReport report;
+  MaskWorker masks;
 
   // Between threads.
   mutable std::mutex mutex;
@@ -59,6 +61,7 @@ struct Engine::Impl {
   void run();
   bool take_news();
   void step();
+  std::vector<TokenConstraint*> constraints() const;
   Status on_logits(std::size_t part, std::int64_t row, std::span<float> logits);
   void prompt_row(Sequence& sequence, std::size_t position, std::span<const float> logits) const;
   Status generate(Sequence& sequence, std::span<float> logits);
@@ -142,8 +145,10 @@ void Engine::Impl::step() {
     batch.push_back(
         {part.ids, static_cast<std::int64_t>(part.sequence->computed), part.sequence->slots, part.logit_rows});
   }
+  masks.start(constraints());
   const Status status = model.forward(
       batch, [this](std::size_t p, std::int64_t row, std::span<float> logits) { return on_logits(p, row, logits); });
+  masks.wait();
   if (!status)
     for (const PlannedPart& part : parts) {
       part.sequence->event.finish = FinishReason::kError;
@@ -156,6 +161,15 @@ void Engine::Impl::step() {
   report.used_tokens = scheduler.used();
   report.end = std::chrono::steady_clock::now();
   options.on_step(report);
+}
+
+// Of the sequences that draw a token in this step.
+std::vector<TokenConstraint*> Engine::Impl::constraints() const {
+  std::vector<TokenConstraint*> list;
+  for (const PlannedPart& part : parts)
+    if (part.logit_rows > 0 && part.sequence->request.constraint != nullptr)
+      list.push_back(part.sequence->request.constraint.get());
+  return list;
 }
 
 // Row `row` of a part: the logits behind the token at that position.
@@ -195,7 +209,10 @@ Status Engine::Impl::generate(Sequence& s, std::span<float> logits) {
   if (index < request.min_tokens)
     for (const auto* ids : {&options.end_tokens, &request.stop_token_ids})
       for (const std::int32_t id : *ids) logits[static_cast<std::size_t>(id)] = -std::numeric_limits<float>::infinity();
-  if (request.constraint != nullptr) request.constraint->mask(logits);
+  if (request.constraint != nullptr) {
+    masks.wait();
+    request.constraint->mask(logits);
+  }
   const std::span<const std::int32_t> tokens = s.tokens;
   const std::int32_t id = TETRAD_TRY(sample(logits, request.sampling, tokens.first(s.prompt_size),
                                             tokens.subspan(s.prompt_size), static_cast<std::uint64_t>(index)));

@@ -27,8 +27,10 @@ class GrammarConstraint : public TokenConstraint {
         vocab_(vocab),
         free_until_(free_until) {}
 
-  void mask(std::span<float> logits) override {
-    if (free_until_ >= 0 || matcher_.IsTerminated()) return;
+  void prepare() override {
+    prepared_ = true;
+    restricted_ = free_until_ < 0 && !matcher_.IsTerminated();
+    if (!restricted_) return;
     std::int64_t shape = static_cast<std::int64_t>(bits_.size());
     DLTensor tensor{};
     tensor.data = bits_.data();
@@ -36,7 +38,12 @@ class GrammarConstraint : public TokenConstraint {
     tensor.ndim = 1;
     tensor.dtype = xgrammar::GetBitmaskDLType();
     tensor.shape = &shape;
-    if (!matcher_.FillNextTokenBitmask(&tensor)) return;
+    restricted_ = matcher_.FillNextTokenBitmask(&tensor);
+  }
+
+  void mask(std::span<float> logits) override {
+    if (!prepared_) prepare();
+    if (!restricted_) return;
     for (std::size_t i = 0; i < logits.size(); ++i) {
       const bool allowed =
           i < static_cast<std::size_t>(vocab_) && (static_cast<std::uint32_t>(bits_[i / 32]) >> (i % 32) & 1U) != 0;
@@ -45,6 +52,7 @@ class GrammarConstraint : public TokenConstraint {
   }
 
   Status accept(std::int32_t token) override {
+    prepared_ = false;
     if (free_until_ >= 0) {
       if (token == free_until_) free_until_ = -1;
       return {};
@@ -57,7 +65,8 @@ class GrammarConstraint : public TokenConstraint {
   xgrammar::GrammarMatcher matcher_;
   std::vector<std::int32_t> bits_;
   std::int64_t vocab_;
-  std::int32_t free_until_;  // -1: inside the grammar
+  std::int32_t free_until_;                     // -1: inside the grammar
+  bool prepared_ = false, restricted_ = false;  // what bits_ hold
 };
 
 const char* name_of(GrammarSpec::Kind kind) {

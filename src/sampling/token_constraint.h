@@ -9,10 +9,12 @@
 
 namespace tetrad {
 
-// One request's state. Used by one thread at a time.
+// One request's state. Used by one thread at a time, not always the same one.
 class TokenConstraint {
  public:
   virtual ~TokenConstraint() = default;
+  // Works the next mask out ahead of time, so that mask() only has to apply it. May be left out.
+  virtual void prepare() {}
   // Logits of tokens that may not come become -infinity. End tokens are among them until the text may end.
   virtual void mask(std::span<float> logits) = 0;
   // The token that came. An error means it was not allowed: a bug of the caller.
