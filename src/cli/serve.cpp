@@ -78,7 +78,6 @@ Result<ApiOptions> api_options(const ServeFlags& flags, const Model& model) {
   options.reasoning = TETRAD_TRY(reasoning_parser_from_name(named(flags.reasoning_parser, "minimax")));
   options.tools = TETRAD_TRY(tool_parser_from_name(named(flags.tool_parser, "minimax-m2")));
   options.defaults = TETRAD_TRY(read_generation_config(flags.model));
-  options.page = chat_page();
   options.vocab = model.config.vocab;
   options.version = TETRAD_VERSION;
   options.page = chat_page();
