@@ -54,8 +54,10 @@ Json prompt_logprob(const Tokenizer& tokenizer, const OutputToken& token, std::i
 
 void LegacyLogprobs::add_token(const std::string& bytes) {
   tokens_.push_back(legacy_text(bytes));
-  offsets_.push_back(offset_);
-  offset_ += utf8_count(utf8_lossy(bytes));
+  // A character spread over several tokens counts where it begins, and all of them stand there.
+  const auto goes_on = [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U; };
+  offsets_.push_back(!bytes.empty() && goes_on(bytes[0]) && offset_ > 0 ? offset_ - 1 : offset_);
+  for (const char byte : bytes) offset_ += goes_on(byte) ? 0U : 1U;
   ++size_;
 }
 
