@@ -59,7 +59,9 @@ constexpr Case kCases[] = {
     {"fp8", WeightFormat::kFp8Block, 64, 1536, 3072},    {"fp8", WeightFormat::kFp8Block, 1024, 1536, 3072},
     {"nvfp4", WeightFormat::kNvfp4, 64, 1536, 3072},     {"bf16", WeightFormat::kBF16, 256, 3072, 1536},
     {"fp8_tiny", WeightFormat::kFp8Block, 64, 128, 256}, {"fp8", WeightFormat::kFp8Block, 1, 1536, 3072},
-    {"nvfp4", WeightFormat::kNvfp4, 1, 1536, 3072},      {"bf16", WeightFormat::kBF16, 1, 1536, 3072},
+    {"nvfp4", WeightFormat::kNvfp4, 1, 1536, 3072},      {"nvfp4_l2", WeightFormat::kNvfp4, 1, 256, 3072},
+    {"nvfp4", WeightFormat::kNvfp4, 4, 1536, 3072},      {"nvfp4", WeightFormat::kNvfp4, 8, 1536, 3072},
+    {"nvfp4", WeightFormat::kNvfp4, 1, 3072, 1536},      {"bf16", WeightFormat::kBF16, 1, 1536, 3072},
 };
 
 void run_case(benchmark::State& state, const Case& c, const std::string& target, double peak) {

@@ -11,6 +11,7 @@ namespace tetrad {
 #define TETRAD_DECLARE_TARGET(target)      \
   namespace target {                       \
   void fill_linear(KernelTable& table);    \
+  void fill_nvfp4(KernelTable& table);     \
   void fill_rows(KernelTable& table);      \
   void fill_attention(KernelTable& table); \
   }
@@ -25,6 +26,7 @@ namespace {
     KernelTable table;             \
     table.simd = #target;          \
     target::fill_linear(table);    \
+    target::fill_nvfp4(table);     \
     target::fill_rows(table);      \
     target::fill_attention(table); \
     return table;                  \
@@ -35,7 +37,8 @@ bool has_avx2() {
 }
 bool has_avx512() {
   return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vnni");
 }
 
 }  // namespace

@@ -34,6 +34,20 @@ struct MultiplyArgs {
   bool bf16 = false;  // round the result to BF16
 };
 
+// y[m, n] = x[m, k] * w^T for NVFP4 weights and packed rows of x (nvfp4_simd.h says how and why). x_stride in bytes.
+struct Nvfp4Args {
+  const std::byte* x = nullptr;
+  std::int64_t x_stride = 0, m = 0, n = 0;
+  const std::byte* panel = nullptr;  // of n decoded rows; unused by multiply_nvfp4
+  float* y = nullptr;
+  std::int64_t y_stride = 0;
+  float factor = 1.0F;  // nvfp4_factor() of the weight
+  bool bf16 = false;
+};
+inline constexpr std::int64_t kNvfp4PlaneBytes = 384, kNvfp4WordBytes = 320;  // of 128 columns, the last ones padded
+inline std::int64_t nvfp4_groups(std::int64_t cols) { return (cols + 127) / 128; }
+inline float nvfp4_factor(const RawWeight& weight) { return weight.tensor_scale * 128.0F; }
+
 // Causal attention of `rows` query rows that share one key/value head; row i belongs to position first_position + i /
 // group and sees the keys 0 .. that position. Query row i is at q + (i / group) * q_stride + (i % group) * head_dim,
 // output likewise. Keys and values: position p at k + p * kv_stride.
@@ -68,6 +82,13 @@ struct KernelTable {
   // The same product for m <= kMaxDirectRows straight from the stored weight (args.w, w_stride and k unused): rows
   // [row, row + args.n). cols % 16 == 0.
   void (*multiply_stored)(const RawWeight& weight, std::int64_t row, const MultiplyArgs& args) = nullptr;
+  // NVFP4 weights (none in "ref", which takes the two above): a row of x packed as planes or words, nvfp4_groups(k) *
+  // kNvfp4PlaneBytes or kNvfp4WordBytes of them; products of rows packed as planes, at most kMaxPlaneRows; rows [row,
+  // row + count) of a weight as a panel; products of rows packed as words with a panel.
+  void (*pack_nvfp4_row)(const float* x, std::int64_t k, bool planes, std::byte* out) = nullptr;
+  void (*multiply_nvfp4)(const RawWeight& weight, std::int64_t row, const Nvfp4Args& args) = nullptr;
+  void (*decode_nvfp4_panel)(const RawWeight& weight, std::int64_t row, std::int64_t count, std::byte* out) = nullptr;
+  void (*multiply_nvfp4_panel)(std::int64_t cols, const Nvfp4Args& args) = nullptr;
   void (*attend)(const AttendArgs& args) = nullptr;
 
   // Row operations; bf16: rounded where PyTorch's BF16 kernels round. n: any length.
@@ -87,6 +108,7 @@ struct KernelTable {
   void (*fake_quantize)(const float* x, std::int64_t n, float input_scale, float* out) = nullptr;
 };
 inline constexpr std::int64_t kMaxDirectRows = 4;
+inline constexpr std::int64_t kMaxPlaneRows = 8;  // beyond, decoding to a panel once pays
 
 // nullptr when there is no such target or this CPU can't run it. "ref": the oracle (ref/reference.h).
 const KernelTable* kernel_table(const std::string& simd);

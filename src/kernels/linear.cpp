@@ -21,16 +21,87 @@ bool direct(const LinearJob& job) {
 // Weight rows a task takes: as many as the panel holds, fewer when that leaves threads without work; a multiple of 12
 // fills the register blocks.
 std::int64_t tile_rows(const LinearJob& job, std::size_t threads) {
-  const std::int64_t fit = std::max<std::int64_t>(kPanelFloats / padded(job.weight->cols), 1);
+  const bool words = job.weight->format == WeightFormat::kNvfp4;
+  const std::int64_t row = words ? nvfp4_groups(job.weight->cols) * kNvfp4WordBytes / 4 : padded(job.weight->cols);
+  const std::int64_t fit = std::max<std::int64_t>(kPanelFloats / row, 1);
   const std::int64_t share = job.weight->rows / static_cast<std::int64_t>(4 * threads) + 1;
   const std::int64_t rows = std::min({fit, std::max<std::int64_t>(share, 48), std::int64_t{192}});
   return rows >= 12 ? rows / 12 * 12 : rows;
 }
 
+// The packed rows of an NVFP4 job's x; jobs with the same x share them.
+struct Packed {
+  const LinearJob* job;
+  std::int64_t offset, stride;  // bytes; stride 0: the job needs none
+  bool planes;
+};
+
 struct Tile {
   const LinearJob* job;
+  const Packed* packed;
   std::int64_t row, rows;
 };
+
+// Sets offsets in `packs`, one a job; returns the bytes that all need.
+std::int64_t plan_packing(std::span<const LinearJob> jobs, std::vector<Packed>& packs) {
+  std::int64_t bytes = 0;
+  for (const LinearJob& job : jobs) {
+    Packed pack{&job, 0, 0, job.m <= kMaxPlaneRows};
+    if (job.weight->format == WeightFormat::kNvfp4 && job.m > 0) {
+      pack.stride = nvfp4_groups(job.weight->cols) * (pack.planes ? kNvfp4PlaneBytes : kNvfp4WordBytes);
+      const Packed* last = packs.empty() ? nullptr : &packs.back();
+      const bool same = last != nullptr && last->job->x == job.x && last->job->m == job.m &&
+                        last->job->x_stride == job.x_stride && last->stride == pack.stride;
+      pack.offset = same ? last->offset : bytes;
+      if (!same) bytes += job.m * pack.stride;
+    }
+    packs.push_back(pack);
+  }
+  return bytes;
+}
+
+void pack_inputs(const Compute& compute, std::span<const Packed> packs, std::byte* to) {
+  struct Row {
+    const Packed* pack;
+    std::int64_t row;
+  };
+  std::vector<Row> rows;
+  std::int64_t end = -1;  // what lies before it is packed already
+  for (const Packed& pack : packs) {
+    if (pack.stride == 0 || pack.offset < end) continue;
+    for (std::int64_t i = 0; i < pack.job->m; ++i) rows.push_back({&pack, i});
+    end = pack.offset + pack.job->m * pack.stride;
+  }
+  compute.pool().run(
+      rows.size(),
+      [&](std::size_t i, std::size_t) {
+        const auto [pack, row] = rows[i];
+        const LinearJob& job = *pack->job;
+        compute.kernels().pack_nvfp4_row(job.x + row * job.x_stride, job.weight->cols, pack->planes,
+                                         to + pack->offset + row * pack->stride);
+      },
+      4);
+}
+
+void run_nvfp4_tile(const KernelTable& kernels, const Tile& tile, const std::byte* packed, Workspace& workspace,
+                    std::size_t worker, bool bf16) {
+  const LinearJob& job = *tile.job;
+  const RawWeight weight = raw_weight(*job.weight);
+  Nvfp4Args args;
+  args.x = packed + tile.packed->offset;
+  args.x_stride = tile.packed->stride;
+  args.m = job.m;
+  args.n = tile.rows;
+  args.y = job.y + tile.row;
+  args.y_stride = job.y_stride;
+  args.factor = nvfp4_factor(weight);
+  args.bf16 = bf16;
+  if (tile.packed->planes) return kernels.multiply_nvfp4(weight, tile.row, args);
+  auto* panel = reinterpret_cast<std::byte*>(workspace.get(worker, tile.rows * tile.packed->stride / 4));
+  kernels.decode_nvfp4_panel(weight, tile.row, tile.rows, panel);
+  args.panel = panel;
+  kernels.multiply_nvfp4_panel(weight.cols, args);
+}
 
 void run_tile(const KernelTable& kernels, const Tile& tile, Workspace& workspace, std::size_t worker, bool bf16) {
   const LinearJob& job = *tile.job;
@@ -74,8 +145,7 @@ void run_tile(const KernelTable& kernels, const Tile& tile, Workspace& workspace
 
 void Workspace::Free::operator()(float* p) const { ::operator delete[](p, std::align_val_t{kAlignment}); }
 
-float* Workspace::get(std::size_t worker, std::int64_t floats) {
-  Buffer& buffer = buffers_[worker];
+float* Workspace::grow(Buffer& buffer, std::int64_t floats) {
   if (buffer.size < floats) {
     buffer.data.reset();
     buffer.data.reset(static_cast<float*>(
@@ -85,16 +155,35 @@ float* Workspace::get(std::size_t worker, std::int64_t floats) {
   return buffer.data.get();
 }
 
+float* Workspace::get(std::size_t worker, std::int64_t floats) { return grow(buffers_[worker], floats); }
+std::byte* Workspace::shared(std::int64_t bytes) {
+  return reinterpret_cast<std::byte*>(grow(shared_, (bytes + 3) / 4));
+}
+
 void linear(const Compute& compute, Workspace& workspace, std::span<const LinearJob> jobs, bool bf16) {
+  std::vector<Packed> packs;
+  std::byte* packed = nullptr;
+  if (compute.kernels().multiply_nvfp4 != nullptr) {
+    packs.reserve(jobs.size());
+    if (const std::int64_t bytes = plan_packing(jobs, packs); bytes > 0) {
+      packed = workspace.shared(bytes);
+      pack_inputs(compute, packs, packed);
+    }
+  }
   std::vector<Tile> tiles;
-  for (const LinearJob& job : jobs) {
+  for (std::size_t j = 0; j < jobs.size(); ++j) {
+    const LinearJob& job = jobs[j];
     if (job.m == 0) continue;
     const std::int64_t rows = tile_rows(job, compute.pool().size());
+    const Packed* pack = !packs.empty() && packs[j].stride > 0 ? &packs[j] : nullptr;
     for (std::int64_t row = 0; row < job.weight->rows; row += rows)
-      tiles.push_back({&job, row, std::min(rows, job.weight->rows - row)});
+      tiles.push_back({&job, pack, row, std::min(rows, job.weight->rows - row)});
   }
   compute.pool().run(tiles.size(), [&](std::size_t i, std::size_t worker) {
-    run_tile(compute.kernels(), tiles[i], workspace, worker, bf16);
+    if (tiles[i].packed != nullptr)
+      run_nvfp4_tile(compute.kernels(), tiles[i], packed, workspace, worker, bf16);
+    else
+      run_tile(compute.kernels(), tiles[i], workspace, worker, bf16);
   });
 }
 

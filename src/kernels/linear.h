@@ -18,6 +18,7 @@ class Workspace {
  public:
   explicit Workspace(const Compute& compute) : buffers_(compute.pool().size()) {}
   float* get(std::size_t worker, std::int64_t floats);
+  std::byte* shared(std::int64_t bytes);  // one for all workers
 
  private:
   struct Free {
@@ -27,7 +28,9 @@ class Workspace {
     std::unique_ptr<float, Free> data;
     std::int64_t size = 0;
   };
+  static float* grow(Buffer& buffer, std::int64_t floats);
   std::vector<Buffer> buffers_;
+  Buffer shared_;
 };
 
 // y[m, weight.rows] = x[m, weight.cols] * weight^T. Strides in floats.
@@ -39,7 +42,8 @@ struct LinearJob {
   std::int64_t y_stride = 0;
 };
 
-// All jobs in one parallel phase, cut into tiles of weight rows. bf16: results rounded to BF16.
+// All jobs in one parallel phase, cut into tiles of weight rows, behind one that packs the inputs of NVFP4 weights.
+// bf16: results rounded to BF16.
 void linear(const Compute& compute, Workspace& workspace, std::span<const LinearJob> jobs, bool bf16);
 
 }  // namespace tetrad

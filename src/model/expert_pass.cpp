@@ -185,7 +185,9 @@ void record(const ExpertPass& pass, std::span<const RoutedRow> rows, ExpertActiv
 }  // namespace
 
 std::uint64_t expert_bytes_per_row(const ModelConfig& config) {
-  return static_cast<std::uint64_t>(config.hidden + 2 * config.expert_width) * sizeof(float) + sizeof(RoutedRow);
+  const auto packed = static_cast<std::uint64_t>(nvfp4_groups(config.hidden) * kNvfp4WordBytes);
+  return static_cast<std::uint64_t>(config.hidden + 2 * config.expert_width) * sizeof(float) + packed +
+         sizeof(RoutedRow);
 }
 
 Result<std::vector<ExpertActivity>> run_experts(const ExpertPass& pass) {

@@ -1,4 +1,4 @@
-// F32x16 for AVX-512 (f, bw, vl, dq). Meaning: vec16.h.
+// F32x16 for AVX-512 (f, bw, vl, dq, vnni). Meaning: vec16.h.
 struct F32x16 {
   __m512 v;
 };
