@@ -55,6 +55,7 @@ struct Engine::Impl {
   bool draining = false, stopping = false;
   RequestId next_id = 1;
   EngineStats counters;
+  std::int64_t taken = 0;  // of counters.queued: arrivals that the step at work is the first to see
   std::thread thread;
 
   Status check(const EngineRequest& request) const;
@@ -101,7 +102,8 @@ bool Engine::Impl::take_news() {
     });
     added.swap(arrivals);
     ended.swap(cancelled);
-    counters.queued += static_cast<std::int64_t>(added.size());
+    taken = static_cast<std::int64_t>(added.size());
+    counters.queued += taken;
     if (cancel_everything || stopping) {
       ended = scheduler.ids();
       for (const auto& sequence : added) ended.push_back(sequence->id);
@@ -328,8 +330,12 @@ Result<RequestId> Engine::submit(EngineRequest request, OutputSink sink) {
     const std::lock_guard lock(impl_->mutex);
     if (impl_->draining || impl_->stopping)
       return make_error(ErrorCode::kOutOfMemory, "not accepted", "engine", "it is shutting down");
-    const std::int64_t queued = impl_->counters.queued + static_cast<std::int64_t>(impl_->arrivals.size());
-    if (impl_->options.max_queued_requests > 0 && queued >= impl_->options.max_queued_requests)
+    // Arrivals that the next step can let in don't wait; once somebody waits, all behind him do.
+    const EngineStats& now = impl_->counters;
+    const std::int64_t free_places =
+        now.queued > 0 ? 0 : std::max<std::int64_t>(0, impl_->options.max_running_requests - now.running);
+    const std::int64_t queued = now.queued + static_cast<std::int64_t>(impl_->arrivals.size());
+    if (impl_->options.max_queued_requests > 0 && queued >= impl_->options.max_queued_requests + free_places)
       return make_error(ErrorCode::kOutOfMemory, "not accepted", "queue",
                         fmt::format("{} requests wait already", queued));
     id = sequence->id = impl_->next_id++;

@@ -46,6 +46,7 @@ void Connection::read_head() {
   parser_->header_limit(static_cast<std::uint32_t>(state_.options.max_header_bytes));
   parser_->body_limit(state_.options.max_body_bytes);
   timed_out_ = false;
+  request_ = {};
   path_.clear();
   arm(state_.options.header_timeout, &Connection::on_timeout);
   http::async_read_header(socket_, buffer_, *parser_, [self = shared_from_this()](ErrorCode ec, std::size_t) {
@@ -80,7 +81,6 @@ std::optional<std::pair<int, std::string>> Connection::take_head() {
   const auto& head = parser_->get();
   keep_alive_ = head.keep_alive();
   http_1_0_ = head.version() < 11;
-  request_ = {};
   request_.method = to_string(head.method_string());
   auto target = read_target(std::string_view(head.target().data(), head.target().size()));
   if (!target) return std::pair(400, std::string("the request's target is malformed"));

@@ -16,7 +16,8 @@ void Connection::answer_and_close(std::pair<HttpHead, std::string> answer) {
   parser_.reset();
   body_.reset();
   busy_ = Share(state_.busy, 1);
-  out_ += head_text(answer.first, {false, false, answer.second.size()}) + answer.second;
+  out_ += head_text(answer.first, {false, false, answer.second.size()});
+  if (request_.method != "HEAD") out_ += answer.second;
   write();
 }
 
@@ -84,6 +85,9 @@ void Connection::end_exchange() {
   if (!keep_alive_) return linger();
   if (!watch_pending_) return wait_for_request();
   arm(state_.options.idle_timeout, &Connection::drop);  // the next bytes come to on_watch
+  // A next request may have come before this one's end was noticed here: no more bytes may follow.
+  ErrorCode ignored;
+  if (buffer_.size() > 0) socket_.cancel(ignored);
 }
 
 void Connection::watch() {
@@ -96,6 +100,7 @@ void Connection::watch() {
 
 void Connection::on_watch(ErrorCode ec, std::size_t size) {
   watch_pending_ = false;
+  if (ec == asio::error::operation_aborted && !exchange_ && buffer_.size() > 0) return read_head();
   if (ec) return drop();
   if (lingering_) return linger();
   buffer_.commit(size);
