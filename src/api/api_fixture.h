@@ -127,6 +127,7 @@ class ApiTest : public testing::Test {
   void SetUp() override {
     options.names = {"tiny", "gpt-4"};
     options.vocab = 6144;
+    options.end_tokens = {*tokenizer().token_id("[e~[")};
     options.reasoning = ReasoningParser::kMinimax;
     options.tools = ToolParser::kMinimaxM2;
     options.defaults.temperature = 1.0;

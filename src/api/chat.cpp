@@ -244,6 +244,7 @@ OpenResult open_chat(Context& context, const HttpRequest&, const Json& body) {
   plan.prompt_field = "messages";
   set_parser(context, prompt, plan.choice);
   TETRAD_API_TRY(add_requests(*generator, std::move(prompt.ids), wanted, plan));
+  TETRAD_API_TRY(constrain_chat(context, wanted, prompt, plan));
   for (EngineRequest& request : plan.requests) request.logprobs = logprobs;
   std::unique_ptr<Answer> answer;
   if (chat.stream)

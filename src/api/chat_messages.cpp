@@ -10,7 +10,6 @@ namespace tetrad {
 namespace {
 
 constexpr std::array kRoles = {"system", "developer", "user", "assistant", "tool"};
-constexpr const char* kNotYet = "is not supported by this build yet";
 
 ApiResult<Json> read_part(const Json& part, const std::string& name) {
   if (part.is_string()) return Json{{"type", "text"}, {"text", part}};
@@ -97,7 +96,7 @@ ApiStatus check_tool(const Json& tool, const std::string& name) {
   if (TETRAD_API_TRY(its.text("name")).value_or("").empty()) return bad_field(its.name("name"), "is missing");
   TETRAD_API_TRY(its.text("description"));
   TETRAD_API_TRY(its.object("parameters"));
-  if (TETRAD_API_TRY(its.boolean("strict", false))) return bad_field(its.name("strict"), kNotYet);
+  TETRAD_API_TRY(its.boolean("strict", false));
   return {};
 }
 
@@ -105,24 +104,24 @@ bool has_tool(const Json& tools, const std::string& name) {
   return std::any_of(tools.begin(), tools.end(), [&](const Json& tool) { return tool["function"]["name"] == name; });
 }
 
-// Whether tools go into the prompt.
-ApiResult<bool> read_choice(const Fields& body, const Json& tools) {
+ApiStatus read_choice(const Fields& body, ToolUse& use) {
   const Json* choice = body.find("tool_choice");
-  if (choice == nullptr || *choice == "auto") return true;
-  if (*choice == "none") return false;
-  if (*choice == "required") {
-    if (tools.empty()) return bad_field("tool_choice", "'required' wants tools, and there are none");
-    return bad_field("tool_choice", fmt::format("'required' {}", kNotYet));
+  if (choice == nullptr || *choice == "auto") return {};
+  if (*choice == "none") {
+    use.tools = std::make_shared<const Json>(Json::array());
+    return {};
   }
+  use.required = *choice == "required";
+  if (use.required && use.tools->empty()) return bad_field("tool_choice", "'required' wants tools, and there are none");
+  if (use.required) return {};
   if (!choice->is_object())
     return bad_field("tool_choice", "must be auto, none, required or an object that names a function");
   const Fields fields(*choice, "tool_choice.");
   const Json* function = TETRAD_API_TRY(fields.object("function"));
   if (function == nullptr) return bad_field("tool_choice.function", "is missing");
-  const std::string name = TETRAD_API_TRY(Fields(*function, "tool_choice.function.").text("name")).value_or("");
-  if (!has_tool(tools, name))
-    return bad_field("tool_choice.function.name", fmt::format("'{}' is not among the tools", printable(name, 80)));
-  return bad_field("tool_choice", fmt::format("a named function {}", kNotYet));
+  use.name = TETRAD_API_TRY(Fields(*function, "tool_choice.function.").text("name")).value_or("");
+  if (has_tool(*use.tools, use.name)) return {};
+  return bad_field("tool_choice.function.name", fmt::format("'{}' is not among the tools", printable(use.name, 80)));
 }
 
 }  // namespace
@@ -143,11 +142,15 @@ ApiResult<Json> read_messages(const Fields& body) {
   return messages;
 }
 
-ApiResult<Json> read_tools(const Fields& body) {
+ApiResult<ToolUse> read_tools(const Fields& body) {
   const Json* list = TETRAD_API_TRY(body.array("tools"));
-  const Json tools = list == nullptr ? Json::array() : *list;
-  for (std::size_t t = 0; t < tools.size(); ++t) TETRAD_API_TRY(check_tool(tools[t], fmt::format("tools[{}]", t)));
-  return TETRAD_API_TRY(read_choice(body, tools)) ? tools : Json::array();
+  ToolUse use;
+  use.tools = std::make_shared<const Json>(list == nullptr ? Json::array() : *list);
+  for (std::size_t t = 0; t < use.tools->size(); ++t)
+    TETRAD_API_TRY(check_tool((*use.tools)[t], fmt::format("tools[{}]", t)));
+  TETRAD_API_TRY(read_choice(body, use));
+  use.single_call = !TETRAD_API_TRY(body.boolean("parallel_tool_calls", true));
+  return use;
 }
 
 }  // namespace tetrad

@@ -12,18 +12,6 @@ namespace {
 constexpr const char* kThinkBegin = "<think>";
 constexpr const char* kThinkEnd = "</think>";
 
-ApiStatus check_format(const Fields& body) {
-  const Json* format = TETRAD_API_TRY(body.object("response_format"));
-  if (format == nullptr) return {};
-  const std::string type = TETRAD_API_TRY(Fields(*format, "response_format.").text("type")).value_or("");
-  if (type == "text") return {};
-  for (const char* known : {"json_object", "json_schema", "structural_tag"})
-    if (type == known)
-      return bad_field("response_format", fmt::format("'{}' is not supported by this build yet", type));
-  return bad_field("response_format.type",
-                   fmt::format("'{}' is not text, json_object, json_schema or structural_tag", printable(type, 40)));
-}
-
 // Everything the template gets.
 ApiResult<Json> template_variables(const Fields& body, const Json& messages, const Json& tools,
                                    bool generation_prompt) {
@@ -78,23 +66,29 @@ ApiResult<ChatPrompt> read_chat_prompt(const Json& json, const Context& context)
   const Fields body(json);
   ChatPrompt prompt;
   const Json messages = TETRAD_API_TRY(read_messages(body));
-  const Json tools = TETRAD_API_TRY(read_tools(body));
-  TETRAD_API_TRY(check_format(body));
+  ToolUse use = TETRAD_API_TRY(read_tools(body));
   const bool continues = TETRAD_API_TRY(body.boolean("continue_final_message", false));
   const bool begins = TETRAD_API_TRY(body.boolean("add_generation_prompt", !continues));
   if (continues && begins) return bad_field("continue_final_message", "does not go with add_generation_prompt");
-  prompt.single_call = !TETRAD_API_TRY(body.boolean("parallel_tool_calls", true));
+  prompt.single_call = use.single_call;
   prompt.separate_reasoning = TETRAD_API_TRY(body.boolean("separate_reasoning", true));
   prompt.stream_reasoning = TETRAD_API_TRY(body.boolean("stream_reasoning", true));
-  const Json variables = TETRAD_API_TRY(template_variables(body, messages, tools, begins));
+  const Json variables = TETRAD_API_TRY(template_variables(body, messages, *use.tools, begins));
   auto rendered = context.chat_template->render(variables);
   if (!rendered) return tl::unexpected(from_error(rendered.error(), "messages"));
   prompt.text = std::move(*rendered);
   if (continues) prompt.text = TETRAD_API_TRY(cut_behind_last(std::move(prompt.text), messages.back()));
   prompt.ids = context.tokenizer.encode(prompt.text, false);
   prompt.in_thought = ends_in_thought(prompt.text, continues);
-  if (!tools.empty()) prompt.tools = std::make_shared<const Json>(tools);
+  if (!use.tools->empty()) prompt.tools = use.tools;
+  prompt.use = std::move(use);
   return prompt;
+}
+
+ApiStatus constrain_chat(Context& context, const GenerationFields& wanted, const ChatPrompt& prompt, Plan& plan) {
+  const auto format = TETRAD_API_TRY(with_tools(wanted.format, prompt.use, context.options.tools));
+  if (!format) return {};
+  return constrain(context, *format, plan.choice.think_end, plan);
 }
 
 void set_parser(const Context& context, const ChatPrompt& prompt, ChoiceOptions& options) {

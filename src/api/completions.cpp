@@ -180,6 +180,7 @@ OpenResult open_completions(Context& context, const HttpRequest&, const Json& bo
   Plan plan = make_plan(wanted, shape.id);
   plan.prompt_field = "prompt";
   for (const Prompt& prompt : shape.prompts) TETRAD_API_TRY(add_requests(*generator, prompt.ids, wanted, plan));
+  if (wanted.format) TETRAD_API_TRY(constrain(context, *wanted.format, -1, plan));
   for (EngineRequest& request : plan.requests) {
     request.logprobs = shape.logprobs;
     request.prompt_logprobs = std::max(shape.prompt_logprobs, shape.echo ? shape.logprobs : -1);

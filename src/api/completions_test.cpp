@@ -209,7 +209,7 @@ TEST_F(CompletionsTest, BadFieldsAreNamed) {
                                                          {"echo", 1},
                                                          {"stream", "yes"},
                                                          {"ignore_eos", 1},
-                                                         {"regex", "a+"},
+                                                         {"regex", "a("},
                                                          {"suffix", "end"},
                                                          {"best_of", 2},
                                                          {"stream_options", 1},

@@ -47,6 +47,16 @@ ApiResult<Generator*> Context::ready() const {
   return its;
 }
 
+ApiResult<const GrammarCompiler*> Context::grammars() {
+  const std::lock_guard lock(grammar_mutex_);
+  if (!grammars_) {
+    auto made = GrammarCompiler::create(tokenizer, options.vocab, options.end_tokens);
+    if (!made) return tl::unexpected(from_error(made.error()));
+    grammars_ = std::move(*made);
+  }
+  return &*grammars_;
+}
+
 ApiResult<std::string> Context::model_name(const std::optional<std::string>& asked) const {
   if (!asked || asked->empty()) return options.names.front();
   const bool known = std::find(options.names.begin(), options.names.end(), *asked) != options.names.end();

@@ -9,6 +9,7 @@
 #include "api/errors.h"
 #include "api/metrics.h"
 #include "api/service.h"
+#include "grammar/grammar.h"
 
 namespace tetrad {
 
@@ -37,7 +38,8 @@ struct Context {
   RunningRequests running;
   Metrics metrics;
 
-  ApiResult<Generator*> ready() const;  // 503 while loading or draining
+  ApiResult<Generator*> ready() const;           // 503 while loading or draining
+  ApiResult<const GrammarCompiler*> grammars();  // made when first asked for: 0.1 s
   // The name to answer under: `asked`, or the model's own when none was asked for. 404 for a model that isn't here.
   ApiResult<std::string> model_name(const std::optional<std::string>& asked) const;
   std::uint64_t random();                         // thread-safe; other numbers in every process
@@ -45,6 +47,8 @@ struct Context {
 
  private:
   const std::uint64_t seed_;
+  std::mutex grammar_mutex_;
+  std::optional<GrammarCompiler> grammars_;
   std::atomic<std::uint64_t> counter_{0};
 };
 

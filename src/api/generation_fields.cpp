@@ -35,26 +35,8 @@ void take(const std::optional<T>& value, T& out) {
 
 // Known to other servers and able to change what comes out: ignoring it would be a lie.
 ApiStatus refuse_unsupported(const Fields& fields) {
-  for (const char* key : {"regex",
-                          "ebnf",
-                          "grammar",
-                          "json_schema",
-                          "structured_outputs",
-                          "structural_tag",
-                          "guided_json",
-                          "guided_regex",
-                          "guided_choice",
-                          "guided_grammar",
-                          "stop_regex",
-                          "custom_logit_processor",
-                          "lora_path",
-                          "bad_words",
-                          "allowed_token_ids",
-                          "suffix",
-                          "functions",
-                          "function_call",
-                          "truncate_prompt_tokens",
-                          "audio"}) {
+  for (const char* key : {"stop_regex", "custom_logit_processor", "lora_path", "bad_words", "allowed_token_ids",
+                          "suffix", "functions", "function_call", "truncate_prompt_tokens", "audio"}) {
     const Json* value = fields.find(key);
     if (value == nullptr || value->empty() || (value->is_string() && value->get_ref<const std::string&>().empty()))
       continue;
@@ -108,6 +90,10 @@ ApiStatus read_sampling(const Fields& fields, const Context& context, Generation
   out.skip_special_tokens = TETRAD_API_TRY(fields.boolean("skip_special_tokens", true));
   out.keep_stop = TETRAD_API_TRY(fields.boolean("include_stop_str_in_output", false));
   if (TETRAD_API_TRY(fields.boolean("no_stop_trim", false))) out.keep_stop = true;
+  if (auto format = TETRAD_API_TRY(read_output_format(fields))) {
+    if (out.format) return bad_field(format->field, fmt::format("does not go with {}", out.format->field));
+    out.format = std::move(*format);
+  }
   return refuse_unsupported(fields);
 }
 

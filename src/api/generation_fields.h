@@ -3,6 +3,7 @@
 
 #include "api/fields.h"
 #include "api/generation.h"
+#include "api/output_format.h"
 
 namespace tetrad {
 
@@ -16,6 +17,7 @@ struct GenerationFields {
   bool ignore_eos = false, skip_special_tokens = true, keep_stop = false, stream = false;
   bool include_usage = false, continuous_usage = false;  // stream_options
   std::string cache_salt, rid;
+  std::optional<OutputFormat> format;
 };
 
 // OpenAI's names and SGLang's. Refuses (400) what this build can't do rather than ignore it.

@@ -172,12 +172,14 @@ OpenResult open_messages(Context& context, const HttpRequest&, const Json& body)
   if (!wanted.max_tokens) return bad_field("max_tokens", "is missing");
   if (*wanted.max_tokens == 0) return bad_field("max_tokens", "must be at least 1");
   if (wanted.n != 1) return bad_field("n", "must be 1");
+  TETRAD_API_TRY(fields.array("stop_sequences"));
   const auto stops = TETRAD_API_TRY(fields.texts("stop_sequences", 32));
   for (const std::string& stop : stops) {
     if (stop.empty()) return bad_field("stop_sequences", "holds an empty text");
     wanted.stop.push_back(stop);
   }
   const Json chat = TETRAD_API_TRY(read_messages_request(body));
+  if (chat.contains("response_format")) wanted.format = TETRAD_API_TRY(read_output_format(Fields(chat)));
   ChatPrompt prompt = TETRAD_API_TRY(read_chat_prompt(chat, context));
   message.id = context.new_id("msg_");
   message.stream = wanted.stream;
@@ -190,6 +192,7 @@ OpenResult open_messages(Context& context, const HttpRequest&, const Json& body)
   set_parser(context, prompt, plan.choice);
   plan.choice.stop_in_content_only = true;
   TETRAD_API_TRY(add_requests(*generator, std::move(prompt.ids), wanted, plan));
+  TETRAD_API_TRY(constrain_chat(context, wanted, prompt, plan));
   return generate(context, *generator, std::move(plan), std::make_unique<MessageAnswer>(context, std::move(message)));
 }
 

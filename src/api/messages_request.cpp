@@ -186,11 +186,22 @@ ApiStatus read_thinking(const Fields& body, Json& chat) {
     TETRAD_API_TRY(fields.integer("budget_tokens", 0));
     if (type == "disabled") chat["chat_template_kwargs"] = {{"enable_thinking", false}};
   }
-  if (body.find("output_format") != nullptr) return bad_field("output_format", "is not supported by this build yet");
+  const auto take_format = [&](const Fields& holder, const char* key) -> ApiStatus {
+    const Json* format = TETRAD_API_TRY(holder.object(key));
+    if (format == nullptr) return {};
+    const Fields its(*format, holder.name(key) + ".");
+    const std::string type = TETRAD_API_TRY(its.text("type")).value_or("");
+    if (type != "json_schema") return bad_field(its.name("type"), "must be json_schema");
+    const Json* schema = TETRAD_API_TRY(its.object("schema"));
+    if (schema == nullptr) return bad_field(its.name("schema"), "is missing");
+    chat["response_format"] = {{"type", "json_schema"}, {"json_schema", {{"schema", *schema}}}};
+    return {};
+  };
+  TETRAD_API_TRY(take_format(body, "output_format"));
   const Json* config = TETRAD_API_TRY(body.object("output_config"));
   if (config == nullptr) return {};
   const Fields fields(*config, "output_config.");
-  if (fields.find("format") != nullptr) return bad_field("output_config.format", "is not supported by this build yet");
+  TETRAD_API_TRY(take_format(fields, "format"));
   if (const auto effort = TETRAD_API_TRY(fields.text("effort"))) chat["reasoning_effort"] = *effort;
   return {};
 }

@@ -171,7 +171,7 @@ TEST_F(MessagesTest, BadRequests) {
        {{"messages", {{{"role", "user"}, {"content", {{{"type", "tool_result"}}}}}}}}},
       {"system", {{"system", 4}}},
       {"tools[0].input_schema", {{"tools", {{{"name", "x"}}}}}},
-      {"tool_choice", {{"tool_choice", {{"type", "any"}}}, {"tools", {kTool}}}},
+      {"tool_choice", {{"tool_choice", {{"type", "any"}}}}},
       {"tool_choice.type", {{"tool_choice", {{"type", "maybe"}}}}},
       {"thinking.type", {{"thinking", {{"type", "much"}}}}},
       {"stop_sequences", {{"stop_sequences", {""}}}},

@@ -178,6 +178,7 @@ OpenResult open_generate(Context& context, const HttpRequest&, const Json& body)
   Plan plan = make_plan(wanted, native.ids.front());
   plan.prompt_field = fields.find("text") != nullptr ? "text" : "input_ids";
   for (const auto& prompt : native.prompts) TETRAD_API_TRY(add_requests(*generator, prompt, wanted, plan));
+  if (wanted.format) TETRAD_API_TRY(constrain(context, *wanted.format, -1, plan));
   for (EngineRequest& request : plan.requests) {
     if (native.logprobs) request.logprobs = native.tops;
     if (native.logprobs && native.prompt_start >= 0) request.prompt_logprobs = native.tops;

@@ -24,8 +24,9 @@ struct ApiOptions {
   std::string cors_origin;            // empty: no CORS headers
   ReasoningParser reasoning = ReasoningParser::kNone;
   ToolParser tools = ToolParser::kNone;
-  SamplingParams defaults;  // of generation_config.json
-  std::int64_t vocab = 0;   // ids go from 0 to vocab - 1
+  SamplingParams defaults;               // of generation_config.json
+  std::int64_t vocab = 0;                // ids go from 0 to vocab - 1
+  std::vector<std::int32_t> end_tokens;  // the model's own: grammars let the text end with them
   std::string model_path, version;
   std::string server_info;  // a JSON object that /server_info shows as well; empty: none
   std::string_view page;    // HTML at /, outlives the service; empty: 404

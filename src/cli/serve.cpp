@@ -81,6 +81,7 @@ Result<ApiOptions> api_options(const ServeFlags& flags, const Model& model) {
   options.vocab = model.config.vocab;
   options.version = TETRAD_VERSION;
   options.page = chat_page();
+  for (const std::int64_t id : model.config.eos_ids) options.end_tokens.push_back(static_cast<std::int32_t>(id));
   return options;
 }
 

@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <limits>
+#include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
 
@@ -17,7 +18,7 @@ namespace {
 constexpr int kMaxWhitespace =
     1;  // characters between JSON tokens: a model that likes blanks can't go on with them forever
 constexpr std::int64_t kCacheBytes = std::int64_t{256} << 20;
-constexpr std::size_t kMaxSpecBytes = std::size_t{1} << 20;
+constexpr std::size_t kMaxSpecBytes = std::size_t{1} << 20, kMaxCompiled = 128;
 
 class GrammarConstraint : public TokenConstraint {
  public:
@@ -85,6 +86,15 @@ const char* name_of(GrammarSpec::Kind kind) {
   return "";
 }
 
+// xgrammar's message without its clock and source line.
+std::string reason(const std::exception& error) {
+  std::string text = error.what();
+  const std::size_t source = text.find(".cc:"), colon = source == std::string::npos ? source : text.find(": ", source);
+  if (colon != std::string::npos) text.erase(0, colon + 2);
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+  return text;
+}
+
 Result<xgrammar::Grammar> json_schema_grammar(const std::string& text) {
   const Json given = TETRAD_TRY(parse_json(text, "JSON schema"));
   const Json schema = TETRAD_TRY(prepare_json_schema(given));
@@ -106,7 +116,7 @@ Result<xgrammar::Grammar> grammar_of(const GrammarSpec& spec, const xgrammar::To
       if (auto* grammar = std::get_if<xgrammar::Grammar>(&made)) return *grammar;
       const auto& error = std::get<xgrammar::StructuralTagError>(made);
       return invalid_input("bad grammar", name_of(spec.kind),
-                           std::visit([](const auto& e) { return std::string(e.what()); }, error));
+                           std::visit([](const auto& e) { return reason(e); }, error));
     }
   }
   return invalid_input("bad grammar", "kind", "unknown");
@@ -115,25 +125,48 @@ Result<xgrammar::Grammar> grammar_of(const GrammarSpec& spec, const xgrammar::To
 }  // namespace
 
 struct GrammarCompiler::Impl {
-  Impl(xgrammar::TokenizerInfo tokenizer_info, std::int64_t vocab_size)
-      : info(std::move(tokenizer_info)), compiler(info, 1, true, kCacheBytes), vocab(vocab_size) {}
-  xgrammar::TokenizerInfo info;
-  xgrammar::GrammarCompiler compiler;
+  struct Vocabulary {
+    explicit Vocabulary(xgrammar::TokenizerInfo its_info)
+        : info(std::move(its_info)), compiler(info, 1, true, kCacheBytes) {}
+    xgrammar::TokenizerInfo info;
+    xgrammar::GrammarCompiler compiler;
+  };
+  Vocabulary text, tags;  // without and with the model's own tags
   std::int64_t vocab;
   std::mutex mutex;
+  std::map<std::string, xgrammar::CompiledGrammar> compiled;  // at most kMaxCompiled
+
+  Result<xgrammar::CompiledGrammar> find(const GrammarSpec& spec, bool behind_thought);
 };
+
+Result<xgrammar::CompiledGrammar> GrammarCompiler::Impl::find(const GrammarSpec& spec, bool behind_thought) {
+  const std::string key =
+      std::string(name_of(spec.kind)) + (behind_thought ? "+" : "-") + (spec.tags ? "+" : "-") + spec.text;
+  const std::lock_guard lock(mutex);
+  if (const auto found = compiled.find(key); found != compiled.end()) return found->second;
+  Vocabulary& vocabulary = spec.tags ? tags : text;
+  xgrammar::Grammar grammar = TETRAD_TRY(grammar_of(spec, vocabulary.info));
+  if (behind_thought)
+    grammar = xgrammar::Grammar::Concat({xgrammar::Grammar::FromEBNF(R"(root ::= "" | "\n\n")"), grammar});
+  if (compiled.size() >= kMaxCompiled) compiled.clear();
+  return compiled.emplace(key, vocabulary.compiler.CompileGrammar(grammar)).first->second;
+}
 
 Result<GrammarCompiler> GrammarCompiler::create(const Tokenizer& tokenizer, std::int64_t vocab,
                                                 const std::vector<std::int32_t>& end_tokens) {
-  std::vector<std::string> bytes;
+  std::vector<std::string> plain, tagged;
   for (std::int64_t id = 0; id < vocab; ++id) {
     const auto token = static_cast<TokenId>(id);
-    // Special tokens are no text: an empty entry is never allowed by a grammar.
-    bytes.push_back(tokenizer.is_special(token) ? std::string() : tokenizer.token_bytes(token));
+    // An empty entry is never allowed by a grammar: special tokens are no text.
+    tagged.push_back(tokenizer.is_special(token) ? std::string() : tokenizer.token_bytes(token));
+    plain.push_back(tokenizer.is_added(token) ? std::string() : tagged.back());
   }
   try {
-    xgrammar::TokenizerInfo info(bytes, xgrammar::VocabType::RAW, static_cast<int>(vocab), end_tokens);
-    return GrammarCompiler(std::make_shared<Impl>(std::move(info), vocab));
+    const auto info = [&](const std::vector<std::string>& bytes) {
+      return xgrammar::TokenizerInfo(bytes, xgrammar::VocabType::RAW, static_cast<int>(vocab), end_tokens);
+    };
+    return GrammarCompiler(
+        std::shared_ptr<Impl>(new Impl{Impl::Vocabulary(info(plain)), Impl::Vocabulary(info(tagged)), vocab, {}, {}}));
   } catch (const std::exception& error) {
     return invalid_input("can't prepare grammars", "tokenizer", error.what());
   }
@@ -141,16 +174,23 @@ Result<GrammarCompiler> GrammarCompiler::create(const Tokenizer& tokenizer, std:
 
 Result<std::shared_ptr<TokenConstraint>> GrammarCompiler::compile(const GrammarSpec& spec,
                                                                   std::int32_t free_until) const {
+  return TETRAD_TRY(compile(spec, free_until, 1)).front();
+}
+
+Result<std::vector<std::shared_ptr<TokenConstraint>>> GrammarCompiler::compile(const GrammarSpec& spec,
+                                                                               std::int32_t free_until,
+                                                                               std::size_t count) const {
   if (spec.text.size() > kMaxSpecBytes) return invalid_input("bad grammar", name_of(spec.kind), "longer than 1 MiB");
+  if (spec.kind == GrammarSpec::Kind::kRegex || spec.kind == GrammarSpec::Kind::kEbnf)
+    TETRAD_TRY(check_repetitions(spec.text, name_of(spec.kind)));
   try {
-    xgrammar::Grammar grammar = TETRAD_TRY(grammar_of(spec, impl_->info));
-    if (free_until >= 0)
-      grammar = xgrammar::Grammar::Concat({xgrammar::Grammar::FromEBNF(R"(root ::= "" | "\n\n")"), grammar});
-    const std::lock_guard lock(impl_->mutex);
-    const auto compiled = impl_->compiler.CompileGrammar(grammar);
-    return std::make_shared<GrammarConstraint>(compiled, impl_->vocab, free_until);
+    const xgrammar::CompiledGrammar grammar = TETRAD_TRY(impl_->find(spec, free_until >= 0));
+    std::vector<std::shared_ptr<TokenConstraint>> constraints;
+    for (std::size_t i = 0; i < count; ++i)
+      constraints.push_back(std::make_shared<GrammarConstraint>(grammar, impl_->vocab, free_until));
+    return constraints;
   } catch (const std::exception& error) {
-    return invalid_input("bad grammar", name_of(spec.kind), error.what());
+    return invalid_input("bad grammar", name_of(spec.kind), reason(error));
   }
 }
 

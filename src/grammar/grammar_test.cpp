@@ -94,7 +94,7 @@ TEST_F(GrammarTest, RegexAndEbnf) {
   EXPECT_THAT(draw({GrammarSpec::Kind::kRegex, "(red|blue) [0-9]{3}"}, 1),
               ::testing::MatchesRegex("(red|blue) [0-9][0-9][0-9]"));
   EXPECT_THAT(draw({GrammarSpec::Kind::kEbnf, R"(root ::= "yes" | "no")"}, 2), ::testing::AnyOf("yes", "no"));
-  EXPECT_TRUE(parse_json(draw({GrammarSpec::Kind::kJsonObject, ""}, 3), "drawn").has_value());
+  EXPECT_TRUE(parse_json(draw({GrammarSpec::Kind::kJsonObject, ""}, 5), "drawn").has_value());
 }
 
 TEST_F(GrammarTest, LeavesTheThoughtFree) {

@@ -10,6 +10,8 @@ namespace {
 
 constexpr int kMaxDepth = 64;
 constexpr std::int64_t kMaxLength = 100'000;
+constexpr std::uint64_t kMaxItems = 10'000;
+constexpr double kMaxRepetitions = 1e5;
 
 constexpr std::array<std::string_view, 12> kAnnotations = {"title",    "description", "default",  "examples",
                                                            "$schema",  "$id",         "$comment", "deprecated",
@@ -48,6 +50,13 @@ class Preparer {
       else
         return refuse(place, "\"" + key + "\" is not supported");
     }
+    if (out.contains("pattern")) {
+      if (!out["pattern"].is_string()) return refuse(place, "\"pattern\" must be a text");
+      TETRAD_TRY(check_repetitions(out["pattern"].get<std::string>(), place + "/pattern"));
+    }
+    for (const char* key : {"minItems", "maxItems"})
+      if (out.contains(key) && (!out[key].is_number_unsigned() || out[key].get<std::uint64_t>() > kMaxItems))
+        return refuse(place, std::string("\"") + key + "\" must be an integer from 0 to 10000");
     TETRAD_TRY(limit_length(out, place));
     return out;
   }
@@ -104,6 +113,22 @@ class Preparer {
 };
 
 }  // namespace
+
+Status check_repetitions(const std::string& expression, const std::string& where) {
+  double product = 1;
+  for (std::size_t at = 0; (at = expression.find('{', at)) != std::string::npos; ++at) {
+    double largest = 1, number = 0;
+    for (std::size_t i = at + 1; i < expression.size(); ++i) {
+      const char c = expression[i];
+      if (std::string_view("0123456789, ").find(c) == std::string_view::npos) break;
+      number = c >= '0' && c <= '9' ? number * 10 + (c - '0') : 0;
+      largest = std::max(largest, number);
+    }
+    product *= largest;
+  }
+  if (product <= kMaxRepetitions) return {};
+  return invalid_input("bad grammar", where, "its repetition counts multiply to more than 100000");
+}
 
 Result<Json> prepare_json_schema(const Json& schema) { return Preparer().schema(schema, "", 0); }
 

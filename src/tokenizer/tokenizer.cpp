@@ -171,6 +171,7 @@ std::string_view Tokenizer::token_text(TokenId id) const {
 }
 
 bool Tokenizer::is_special(TokenId id) const { return impl_->special(id); }
+bool Tokenizer::is_added(TokenId id) const { return impl_->added.by_id().contains(id); }
 
 std::size_t Tokenizer::vocabulary_size() const { return impl_->flags.size(); }
 

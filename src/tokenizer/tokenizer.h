@@ -45,6 +45,7 @@ class Tokenizer {
   std::string_view token_text(
       TokenId id) const;  // vocabulary text (byte-level alphabet); "" when unknown. Lives as long as the tokenizer
   bool is_special(TokenId id) const;
+  bool is_added(TokenId id) const;      // special ones among them
   std::size_t vocabulary_size() const;  // largest id + 1, added tokens included
 
   struct Impl;  // tokenizer_impl.h
