@@ -330,10 +330,11 @@ Result<RequestId> Engine::submit(EngineRequest request, OutputSink sink) {
     const std::lock_guard lock(impl_->mutex);
     if (impl_->draining || impl_->stopping)
       return make_error(ErrorCode::kOutOfMemory, "not accepted", "engine", "it is shutting down");
-    // Arrivals that the next step can let in don't wait; once somebody waits, all behind him do.
+    // Who came since the last step need not wait, as long as nobody has waited for longer.
     const EngineStats& now = impl_->counters;
+    const bool some_wait = now.queued > impl_->taken;
     const std::int64_t free_places =
-        now.queued > 0 ? 0 : std::max<std::int64_t>(0, impl_->options.max_running_requests - now.running);
+        some_wait ? 0 : std::max<std::int64_t>(0, impl_->options.max_running_requests - now.running);
     const std::int64_t queued = now.queued + static_cast<std::int64_t>(impl_->arrivals.size());
     if (impl_->options.max_queued_requests > 0 && queued >= impl_->options.max_queued_requests + free_places)
       return make_error(ErrorCode::kOutOfMemory, "not accepted", "queue",

@@ -63,17 +63,15 @@ void Connection::on_head(ErrorCode ec) {
     return answer_and_close(state_.handler.transport_error(unfit->first, path_, unfit->second));
   if (auto refusal = state_.handler.refuse(request_)) return answer_and_close(std::move(*refusal));
   if (parser_->is_done()) return open();
-  const auto length = parser_->content_length();
-  const std::size_t expected = length ? static_cast<std::size_t>(*length) : state_.options.max_body_bytes;
-  body_ = Share(state_.bodies_bytes, expected);
-  if (state_.bodies_bytes > state_.options.max_bodies_bytes)
-    return answer_and_close(state_.handler.transport_error(503, path_, "too many large requests at once"));
+  arm(state_.options.body_timeout, &Connection::on_timeout);
   if (lower(request_.header("expect")) != "100-continue") return read_body();
   writing_ = "HTTP/1.1 100 Continue\r\n\r\n";
   arm(state_.options.write_timeout, &Connection::drop);
   asio::async_write(socket_, asio::buffer(writing_), [self = shared_from_this()](ErrorCode error, std::size_t) {
     if (self->dropped_) return;
-    error ? self->drop() : self->read_body();
+    if (error) return self->drop();
+    self->arm(self->state_.options.body_timeout, &Connection::on_timeout);
+    self->read_body();
   });
 }
 
@@ -99,15 +97,19 @@ std::optional<std::pair<int, std::string>> Connection::take_head() {
 }
 
 void Connection::read_body() {
-  arm(state_.options.body_timeout, &Connection::on_timeout);
-  http::async_read(socket_, buffer_, *parser_, [self = shared_from_this()](ErrorCode ec, std::size_t) {
+  http::async_read_some(socket_, buffer_, *parser_, [self = shared_from_this()](ErrorCode ec, std::size_t) {
     if (!self->dropped_) self->on_body(ec);
   });
 }
 
+// What has come counts, not what was announced: clients that announce much and send little must not shut out others.
 void Connection::on_body(ErrorCode ec) {
   if (ec) return fail_read(ec, "the request's body");
-  open();
+  if (parser_->is_done()) return open();
+  body_ = Share(state_.bodies_bytes, parser_->get().body().size());
+  if (state_.bodies_bytes > state_.options.max_bodies_bytes)
+    return answer_and_close(state_.handler.transport_error(503, path_, "too many large requests at once"));
+  read_body();
 }
 
 // An answer where there is a fault of the client's; silence where the client is gone.
