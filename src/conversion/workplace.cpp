@@ -3,6 +3,7 @@
 #include <sys/file.h>
 
 #include <cerrno>
+#include <vector>
 
 namespace tetrad {
 namespace fs = std::filesystem;
@@ -48,6 +49,22 @@ bool path_exists(const fs::path& path) {
   return fs::exists(fs::symlink_status(path, ignored));
 }
 
+// What write_file_atomically() left when it was killed: NAME.tmp and a number.
+Status delete_half_written(const fs::path& directory) {
+  std::vector<fs::path> found;
+  std::error_code error;
+  for (fs::directory_iterator at(directory, error), end; !error && at != end; at.increment(error)) {
+    const std::string name = at->path().filename().string();
+    const std::size_t tail = name.rfind(".tmp");
+    if (tail != std::string::npos && tail + 4 < name.size() &&
+        name.find_first_not_of("0123456789", tail + 4) == std::string::npos)
+      found.push_back(at->path());
+  }
+  if (error) return io_error("cannot read directory", directory.string(), error.value());
+  for (const fs::path& path : found) TETRAD_TRY(delete_path(path));
+  return {};
+}
+
 }  // namespace
 
 Result<Workplace> Workplace::open(const fs::path& destination, bool resume, bool overwrite) {
@@ -68,6 +85,7 @@ Result<Workplace> Workplace::open(const fs::path& destination, bool resume, bool
       TETRAD_TRY(delete_path(place.directory_ / name));
   }
   TETRAD_TRY(make_directories(place.checkpoint()));
+  TETRAD_TRY(delete_half_written(place.checkpoint()));
   return place;
 }
 

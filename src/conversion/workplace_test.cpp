@@ -58,10 +58,12 @@ TEST_F(WorkplaceTest, UnfinishedWorkIsKeptForResumeAndOneProcessHoldsIt) {
   {
     auto place = Workplace::open(root_ / "out", false, false).value();
     put(place.checkpoint() / "a", "1");
+    put(place.checkpoint() / "a.tmp123", "half of");  // killed while it was written
     EXPECT_FALSE(Workplace::open(root_ / "out", true, false).has_value()) << "locked";
   }
   EXPECT_FALSE(Workplace::open(root_ / "out", false, false).has_value()) << "neither resume nor overwrite";
   EXPECT_TRUE(fs::exists(Workplace::open(root_ / "out", true, false).value().checkpoint() / "a"));
+  EXPECT_FALSE(fs::exists(root_ / "out.partial" / "checkpoint" / "a.tmp123"));
   EXPECT_FALSE(fs::exists(Workplace::open(root_ / "out", false, true).value().checkpoint() / "a"));
 }
 
