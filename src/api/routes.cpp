@@ -33,6 +33,7 @@ constexpr std::array kRoutes = {
     Route{"POST", "/apply-template", open_apply_template},
     Route{"POST", "/v1/chat/completions", open_chat, true},
     Route{"POST", "/v1/completions", open_completions, true},
+    Route{"POST", "/v1/responses", open_responses, true},
     Route{"POST", "/v1/messages", open_messages, true},
     Route{"POST", "/v1/messages/count_tokens", open_count_tokens},
 };

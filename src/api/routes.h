@@ -39,9 +39,10 @@ OpenResult open_tokenize(Context& context, const HttpRequest& request, const Jso
 OpenResult open_detokenize(Context& context, const HttpRequest& request, const Json& body);
 OpenResult open_apply_template(Context& context, const HttpRequest& request, const Json& body);
 
-// completions.cpp, chat.cpp, messages.cpp, native.cpp
+// completions.cpp, chat.cpp, responses.cpp, messages.cpp, native.cpp
 OpenResult open_chat(Context& context, const HttpRequest& request, const Json& body);
 OpenResult open_completions(Context& context, const HttpRequest& request, const Json& body);
+OpenResult open_responses(Context& context, const HttpRequest& request, const Json& body);
 OpenResult open_messages(Context& context, const HttpRequest& request, const Json& body);
 OpenResult open_count_tokens(Context& context, const HttpRequest& request, const Json& body);
 OpenResult open_generate(Context& context, const HttpRequest& request, const Json& body);
