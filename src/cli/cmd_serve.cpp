@@ -73,6 +73,11 @@ void register_serve(CLI::App& app, const CommonFlags& common, Action& action) {
   add_engine_flags(*command, *flags);
   add_server_flags(*command, *flags);
   add_sglang_flags(*command, flags->ignored);
+  // Launch lines set a flag again behind a wrapper's, and the last counts; a name or key never swallows the model.
+  for (CLI::Option* option : command->get_options())
+    if (option->get_items_expected_max() == 1) option->take_last();
+  for (const char* repeatable : {"--served-model-name", "--api-key"})
+    command->get_option(repeatable)->allow_extra_args(false);
   command->callback([flags, &common, &action] { action = [flags, &common] { return serve(*flags, common); }; });
 }
 

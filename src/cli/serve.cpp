@@ -33,10 +33,11 @@ Result<CacheType> cache_type(const std::string& name) {
                     "float32 and bfloat16 are there");
 }
 
-Result<bool> ngram(std::string name) {
+Result<bool> ngram(const std::string& given) {
+  std::string name = given;
   for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   if (name == "ngram" || name == "none") return name == "ngram";
-  return make_error(ErrorCode::kUsage, "unsupported value", "--speculative-algorithm " + name, "NGRAM is there");
+  return make_error(ErrorCode::kUsage, "unsupported value", "--speculative-algorithm " + given, "NGRAM is there");
 }
 
 Result<std::vector<std::string>> read_keys(const ServeFlags& flags) {

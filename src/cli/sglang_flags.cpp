@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <string_view>
 
+#include "cli/sglang_device_flags.h"
+
 namespace tetrad {
 namespace {
 
@@ -123,10 +125,12 @@ constexpr std::string_view kAlways[] = {
     "enable-metrics",          "enable-cache-report", "enable-priority-scheduling",
     "enable-auto-tool-choice", "enable-mixed-chunk",  "enable-deterministic-inference"};
 
+constexpr std::string_view kMany = "cuda-graph-bs=, cuda-graph-bs-decode=, cuda-graph-bs-prefill=";  // values
+
 }  // namespace
 
 void add_sglang_flags(CLI::App& command, std::vector<std::string>& used) {
-  for (const std::string_view flag : kFlags) {
+  const auto add = [&](std::string_view flag) {
     const bool has_value = flag.ends_with('=');
     const std::string name = "--" + std::string(flag.substr(0, flag.size() - (has_value ? 1 : 0)));
     bool always = false;
@@ -135,10 +139,14 @@ void add_sglang_flags(CLI::App& command, std::vector<std::string>& used) {
       if (!always) used.push_back(name);
     };
     if (has_value)
-      command.add_option_function<std::string>(name, [note](const std::string&) { note(); })->group("");
+      command.add_option_function<std::vector<std::string>>(name, [note](const std::vector<std::string>&) { note(); })
+          ->allow_extra_args(kMany.find(flag) != kMany.npos)
+          ->group("");
     else
       command.add_flag_callback(name, note)->group("");
-  }
+  };
+  for (const std::string_view flag : kFlags) add(flag);
+  for (const std::string_view flag : kDeviceFlags) add(flag);
 }
 
 }  // namespace tetrad

@@ -22,7 +22,7 @@ class Server:
 
     def __init__(self, *flags, model=MODEL, port=0, wait=True):
         began = time.monotonic()
-        self.command = [TETRAD, "serve", str(model), "--port", str(port), *map(str, flags)]
+        self.command = [TETRAD, "serve", *([] if model is None else [str(model)]), *([] if port is None else ["--port", str(port)]), *map(str, flags)]
         self.process = subprocess.Popen(self.command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, errors="replace")
         atexit.register(self.process.kill)
         self.lines, self.ready, self.port = [], threading.Event(), None
