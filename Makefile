@@ -56,7 +56,7 @@ sanitizers: setup-test
 tsan: setup-test
 	cmake --preset tsan
 	cmake --build --preset tsan -j $(JOBS) --target base_test kernels_test quant_test model_test engine_test api_test server_test
-	ctest --preset tsan -R '^(base|kernels|quant|model|engine|api|server)_test$$' --timeout 1800
+	ctest --preset tsan -R '^(base|kernels|quant|model|engine|api|server)_test$$' -j $(JOBS) --timeout 1800
 
 fuzz: setup-test
 	cmake --preset fuzz
