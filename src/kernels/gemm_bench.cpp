@@ -1,10 +1,5 @@
 // Matrix products on one thread: GFLOP/s and the share of the F32 multiply-add peak measured in the same program; and
 // the rate at which single-row products read weights. Run with --benchmark_filter to choose.
-// clang-format off: the file to compile must be named first
-#define TETRAD_SIMD_FILE "kernels/simd/peak_bench_body.h"
-#include "kernels/simd/foreach_target.h"
-// clang-format on
-
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 #include <time.h>
@@ -15,6 +10,7 @@
 
 #include "base/rng.h"
 #include "kernels/linear.h"
+#include "kernels/machine_limits.h"
 
 namespace tetrad {
 namespace {
@@ -24,30 +20,6 @@ double seconds() {
   timespec now{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
-
-// Best of five runs of about 10 ms.
-double peak_gflops(const std::string& target) {
-  std::vector<float> out(512, 1e-3F);
-  double best = 0;
-  for (int run = 0; run < 5; ++run) {
-    const std::int64_t rounds = target == "scalar" ? 100'000 : 3'000'000;
-    const double begin = seconds();
-    std::int64_t flops = 0;
-    if (target == "avx512") {
-      avx512::peak_fma(rounds, out.data());
-      flops = avx512::kPeakFlopsPerRound;
-    } else if (target == "avx2") {
-      avx2::peak_fma(rounds, out.data());
-      flops = avx2::kPeakFlopsPerRound;
-    } else {
-      scalar::peak_fma(rounds, out.data());
-      flops = scalar::kPeakFlopsPerRound;
-    }
-    best = std::max(best, static_cast<double>(flops * rounds) / (seconds() - begin) / 1e9);
-  }
-  benchmark::DoNotOptimize(out.data());
-  return best;
 }
 
 struct Case {

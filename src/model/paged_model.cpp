@@ -32,10 +32,20 @@ struct PagedModel::Impl {
   std::vector<PagedCache> caches;  // of each layer
   Workspace workspace;
   std::vector<float> hidden, sums;
+  std::uint64_t expert_bytes = 0;
 
+  void count_experts(std::size_t layer, const Routing& routing);
   Status run_layers(std::span<const Segment> segments, std::int64_t rows);
   Status run_experts_of(std::size_t layer, const DecoderContext& context, AttentionBuffers& buffers, std::int64_t rows);
 };
+
+void PagedModel::Impl::count_experts(std::size_t layer, const Routing& routing) {
+  std::vector<bool> used(layers[layer].experts.size());
+  for (const std::int32_t expert : routing.experts) used[static_cast<std::size_t>(expert)] = true;
+  for (std::size_t e = 0; e < used.size(); ++e)
+    if (used[e])
+      for (const WeightView& weight : layers[layer].experts[e]) expert_bytes += weight.bytes();
+}
 
 Status PagedModel::Impl::run_experts_of(std::size_t layer, const DecoderContext& context, AttentionBuffers& buffers,
                                         std::int64_t rows) {
@@ -44,6 +54,7 @@ Status PagedModel::Impl::run_experts_of(std::size_t layer, const DecoderContext&
   routing.experts.resize(static_cast<std::size_t>(rows * routing.per_token));
   routing.weights.resize(routing.experts.size());
   route(context, layers[layer], hidden.data(), rows, 0, routing, buffers.normed.data());
+  count_experts(layer, routing);
   RowStore hidden_rows = RowStore::on(hidden, config.hidden), sum_rows = RowStore::on(sums, config.hidden);
   TETRAD_TRY(sum_rows.fill_zero());
   const ExpertPass pass = {.context = context,
@@ -107,9 +118,12 @@ Result<PagedModel> PagedModel::open(const Checkpoint& checkpoint, const ModelCon
                              std::move(caches),
                              Workspace(compute),
                              {},
-                             {}});
+                             {},
+                             0});
   return model;
 }
+
+std::uint64_t PagedModel::expert_bytes_read() const { return impl_->expert_bytes; }
 
 PagedModel::PagedModel() = default;
 PagedModel::PagedModel(PagedModel&&) noexcept = default;

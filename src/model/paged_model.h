@@ -33,6 +33,7 @@ class PagedModel {
   using LogitVisitor = std::function<Status(std::size_t part, std::int64_t row, std::span<float> logits)>;
   // One pass over the weights for all parts. The ids must be in the vocabulary. Not thread-safe.
   Status forward(std::span<const BatchPart> parts, const LogitVisitor& visit);
+  std::uint64_t expert_bytes_read() const;  // by all passes so far: each expert that a pass used, once
 
  private:
   PagedModel();

@@ -1,5 +1,5 @@
 // As many independent multiply-adds as the registers hold, and nothing else: the F32 peak the matrix kernels are
-// measured against. For gemm_bench.cpp.
+// measured against. For machine_limits.cpp and gemm_bench.cpp.
 void peak_fma(std::int64_t rounds, float* out) {
   constexpr unsigned kChains = 12;
   Part acc[kChains];

@@ -1,0 +1,240 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "audit/inspect.h"
+#include "base/interrupt.h"
+#include "base/log.h"
+#include "base/rng.h"
+#include "base/units.h"
+#include "cli/command.h"
+#include "kernels/machine_limits.h"
+#include "model/paged_model.h"
+
+namespace tetrad {
+namespace {
+
+struct BenchFlags {
+  std::string model, json, cache_type = "float32";
+  std::vector<std::int64_t> prompts = {512}, concurrencies = {1};
+  std::int64_t generate = 32, repeat = 5, chunk = 512;
+};
+
+struct Rate {  // tokens a second over the repetitions
+  double median = 0, min = 0, max = 0;
+};
+struct Prefill {
+  std::int64_t tokens;
+  Rate rate;
+};
+struct Decode {
+  std::int64_t concurrency, context;
+  Rate rate;
+  double weight_bytes = 0;  // read in a step
+};
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+Rate rate_of(std::vector<double> rates) {
+  std::sort(rates.begin(), rates.end());
+  const std::size_t n = rates.size();
+  return {n % 2 == 1 ? rates[n / 2] : (rates[n / 2 - 1] + rates[n / 2]) / 2, rates.front(), rates.back()};
+}
+
+// Runs the model as the server's engine does, on random tokens.
+class Bench {
+ public:
+  Bench(PagedModel model, const ModelConfig& config, const BenchFlags& flags, std::uint64_t seed, double dense_bytes)
+      : model_(std::move(model)), config_(config), flags_(flags), rng_(seed), dense_bytes_(dense_bytes) {}
+
+  Result<Prefill> prefill(std::int64_t tokens) {
+    std::vector<double> rates;
+    TETRAD_TRY(fill(std::min<std::int64_t>(tokens, 64), 0));  // warm
+    for (std::int64_t r = 0; r < flags_.repeat; ++r) {
+      const auto start = std::chrono::steady_clock::now();
+      TETRAD_TRY(fill(tokens, 0));
+      rates.push_back(static_cast<double>(tokens) / seconds_since(start));
+    }
+    return Prefill{tokens, rate_of(rates)};
+  }
+
+  Result<Decode> decode(std::int64_t concurrency, std::int64_t context) {
+    const std::int64_t room = context + flags_.generate;
+    for (std::int64_t c = 0; c < concurrency; ++c) TETRAD_TRY(fill(context, c * room));
+    std::vector<double> rates;
+    const std::uint64_t before = model_.expert_bytes_read();
+    for (std::int64_t r = 0; r < flags_.repeat; ++r) {
+      const auto start = std::chrono::steady_clock::now();
+      for (std::int64_t step = 0; step < flags_.generate; ++step)
+        TETRAD_TRY(step_all(concurrency, room, context + step));
+      rates.push_back(static_cast<double>(concurrency * flags_.generate) / seconds_since(start));
+    }
+    const auto steps = static_cast<double>(flags_.repeat * flags_.generate);
+    return Decode{concurrency, context, rate_of(rates),
+                  dense_bytes_ + static_cast<double>(model_.expert_bytes_read() - before) / steps};
+  }
+
+ private:
+  static Status ignore(std::size_t, std::int64_t, std::span<float>) { return {}; }
+
+  std::int32_t token() { return static_cast<std::int32_t>(rng_.below(static_cast<std::uint64_t>(config_.vocab))); }
+
+  // A prompt whose keys and values go to slots from `slot` on, chunk by chunk.
+  Status fill(std::int64_t tokens, std::int64_t slot) {
+    std::vector<std::int32_t> ids(static_cast<std::size_t>(tokens)), slots(ids.size());
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      ids[i] = token();
+      slots[i] = static_cast<std::int32_t>(slot) + static_cast<std::int32_t>(i);
+    }
+    for (std::int64_t begin = 0; begin < tokens; begin += flags_.chunk) {
+      TETRAD_TRY(check_interrupt());
+      const std::int64_t count = std::min(flags_.chunk, tokens - begin);
+      BatchPart part;
+      part.ids = std::span(ids).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count));
+      part.position = begin;
+      part.slots = std::span(slots).first(static_cast<std::size_t>(begin + count));
+      part.logit_rows = begin + count == tokens ? 1 : 0;
+      TETRAD_TRY(model_.forward({&part, 1}, ignore));
+    }
+    return {};
+  }
+
+  Status step_all(std::int64_t concurrency, std::int64_t room, std::int64_t position) {
+    TETRAD_TRY(check_interrupt());
+    std::vector<std::int32_t> ids(static_cast<std::size_t>(concurrency));
+    std::vector<std::vector<std::int32_t>> slots(ids.size());
+    std::vector<BatchPart> parts(ids.size());
+    for (std::size_t c = 0; c < ids.size(); ++c) {
+      ids[c] = token();
+      for (std::int64_t p = 0; p <= position; ++p)
+        slots[c].push_back(static_cast<std::int32_t>(static_cast<std::int64_t>(c) * room + p));
+      parts[c].ids = std::span(&ids[c], 1);
+      parts[c].position = position;
+      parts[c].slots = slots[c];
+      parts[c].logit_rows = 1;
+    }
+    return model_.forward(parts, ignore);
+  }
+
+  PagedModel model_;
+  const ModelConfig& config_;
+  const BenchFlags& flags_;
+  Rng rng_;
+  double dense_bytes_;  // of all weights but experts and embedding: each step reads them
+};
+
+double dense_bytes(const Inspection& inspection) {
+  double bytes = static_cast<double>(inspection.weight_bytes);
+  for (const Tally& tally : inspection.by_role)
+    if (tally.name == role_name(Role::kExpert) || tally.name == role_name(Role::kEmbedding))
+      bytes -= static_cast<double>(tally.bytes);
+  return bytes;
+}
+
+Json to_json(const Rate& rate) {
+  return {{"tokens_per_second_median", rate.median}, {"min", rate.min}, {"max", rate.max}};
+}
+
+double achieved_gbs(const Decode& d) {
+  return d.rate.median / static_cast<double>(d.concurrency) * d.weight_bytes / 1e9;
+}
+
+Json to_json(const MachineLimits& machine, const Compute& compute, const std::vector<Prefill>& prefills,
+             const std::vector<Decode>& decodes) {
+  Json json;
+  json["machine"] = {{"cpu", machine.cpu},
+                     {"cores", compute.pool().size()},
+                     {"simd", compute.simd()},
+                     {"stream_read_gbs", machine.stream_read_gbs},
+                     {"peak_gflops", machine.peak_gflops}};
+  json["prefill"] = json["decode"] = Json::array();
+  for (const Prefill& p : prefills) {
+    json["prefill"].push_back({{"tokens", p.tokens}});
+    json["prefill"].back().update(to_json(p.rate));
+  }
+  for (const Decode& d : decodes) {
+    json["decode"].push_back({{"concurrency", d.concurrency}, {"context", d.context}});
+    json["decode"].back().update(to_json(d.rate));
+    json["decode"].back().update({{"weight_bytes_per_step", d.weight_bytes},
+                                  {"achieved_gbs", achieved_gbs(d)},
+                                  {"fraction_of_stream", achieved_gbs(d) / machine.stream_read_gbs}});
+  }
+  return json;
+}
+
+std::string to_text(const MachineLimits& machine, const Compute& compute, const std::vector<Prefill>& prefills,
+                    const std::vector<Decode>& decodes, double flops_per_token) {
+  std::string text = fmt::format("{}, {} threads, {}: reads {:.1f} GB/s, {:.0f} GFLOP/s at most\n\n", machine.cpu,
+                                 compute.pool().size(), compute.simd(), machine.stream_read_gbs, machine.peak_gflops);
+  text += fmt::format("{:<8} {:>12} {:>20} {:>18}\n", "prefill", "tokens/s", "min .. max", "of F32 peak");
+  for (const Prefill& p : prefills)
+    text += fmt::format("{:<8} {:>12.1f} {:>20} {:>17.0f}%\n", p.tokens, p.rate.median,
+                        fmt::format("{:.1f} .. {:.1f}", p.rate.min, p.rate.max),
+                        100 * p.rate.median * flops_per_token / 1e9 / machine.peak_gflops);
+  text += fmt::format("\n{:<8} {:>8} {:>12} {:>20} {:>12} {:>9} {:>10}\n", "decode", "context", "tokens/s",
+                      "min .. max", "MB a step", "GB/s", "of stream");
+  for (const Decode& d : decodes)
+    text += fmt::format("{:<8} {:>8} {:>12.1f} {:>20} {:>12.1f} {:>9.1f} {:>9.0f}%\n", d.concurrency, d.context,
+                        d.rate.median, fmt::format("{:.1f} .. {:.1f}", d.rate.min, d.rate.max), d.weight_bytes / 1e6,
+                        achieved_gbs(d), 100 * achieved_gbs(d) / machine.stream_read_gbs);
+  return text;
+}
+
+Status run_bench(const BenchFlags& flags, const CommonFlags& common) {
+  const Model opened = TETRAD_TRY(open_model(flags.model));
+  const Compute compute = TETRAD_TRY(common.compute());
+  const Inspection inspection = inspect(opened.checkpoint, opened.config);
+  const std::int64_t context = *std::max_element(flags.prompts.begin(), flags.prompts.end());
+  const std::int64_t most = *std::max_element(flags.concurrencies.begin(), flags.concurrencies.end());
+  if (context + flags.generate > opened.config.max_position)
+    return make_error(ErrorCode::kUsage, "too long", fmt::format("--prompt {}", context),
+                      fmt::format("with --generate {} it is beyond the model's {} positions", flags.generate,
+                                  opened.config.max_position));
+  const MachineLimits machine = measure_machine(compute);
+  auto model = TETRAD_TRY(PagedModel::open(opened.checkpoint, opened.config, compute, {},
+                                           most * (context + flags.generate), flags.cache_type != "float32"));
+  Bench bench(std::move(model), opened.config, flags, common.seed, dense_bytes(inspection));
+  std::vector<Prefill> prefills;
+  std::vector<Decode> decodes;
+  Progress progress("measuring", flags.prompts.size() + flags.concurrencies.size());
+  for (const std::int64_t tokens : flags.prompts) {
+    prefills.push_back(TETRAD_TRY(bench.prefill(tokens)));
+    progress.advance(prefills.size());
+  }
+  for (const std::int64_t concurrency : flags.concurrencies) {
+    decodes.push_back(TETRAD_TRY(bench.decode(concurrency, context)));
+    progress.advance(prefills.size() + decodes.size());
+  }
+  // Two FLOPs for each weight a token meets; the head only meets the last one.
+  const double flops =
+      2.0 * static_cast<double>(inspection.active_parameters -
+                                static_cast<std::uint64_t>(opened.config.vocab * opened.config.hidden));
+  return write_result(flags.json, to_json(machine, compute, prefills, decodes),
+                      to_text(machine, compute, prefills, decodes, flops));
+}
+
+}  // namespace
+
+void register_bench(CLI::App& app, const CommonFlags& common, Action& action) {
+  auto* command = add_command(app, common, "bench", "speed of prefill and decode, against this machine's limits");
+  auto flags = std::make_shared<BenchFlags>();
+  command->add_option("model", flags->model, "model directory")->required();
+  command->add_option("--prompt", flags->prompts, "tokens of a prompt (default 512); repeatable")
+      ->check(CLI::Range(1, 1 << 24));
+  command->add_option("--generate", flags->generate, "tokens to generate (default 32)")->check(CLI::Range(1, 1 << 20));
+  command->add_option("--concurrency", flags->concurrencies, "sequences at once (default 1); repeatable")
+      ->check(CLI::Range(1, 4096));
+  command->add_option("--repeat", flags->repeat, "runs, of which the median counts (default 5)")
+      ->check(CLI::Range(1, 10'000));
+  command->add_option("--kv-cache-dtype", flags->cache_type, "float32 (default) or bfloat16")
+      ->check(CLI::IsMember({"float32", "bfloat16"}));
+  command->add_option("--json", flags->json, "write the result as JSON (- is stdout)");
+  command->callback([flags, &common, &action] { action = [flags, &common] { return run_bench(*flags, common); }; });
+}
+
+}  // namespace tetrad

@@ -1,0 +1,106 @@
+// clang-format off: the file to compile must be named first
+#define TETRAD_SIMD_FILE "kernels/simd/peak_fma.h"
+#include "kernels/simd/foreach_target.h"
+// clang-format on
+
+#include "kernels/machine_limits.h"
+
+#include <time.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <fstream>
+#include <vector>
+
+namespace tetrad {
+namespace {
+
+constexpr std::size_t kReadBytes = std::size_t{512} << 20, kPieceBytes = std::size_t{1} << 20;
+
+double thread_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+double wall_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+std::int64_t run_fma(const std::string& simd, std::int64_t rounds, float* out) {
+  if (simd == "avx512") {
+    avx512::peak_fma(rounds, out);
+    return avx512::kPeakFlopsPerRound * rounds;
+  }
+  if (simd == "avx2") {
+    avx2::peak_fma(rounds, out);
+    return avx2::kPeakFlopsPerRound * rounds;
+  }
+  scalar::peak_fma(rounds, out);
+  return scalar::kPeakFlopsPerRound * rounds;
+}
+
+std::int64_t rounds_of(const std::string& simd) { return simd == "scalar" || simd == "ref" ? 100'000 : 3'000'000; }
+
+std::uint64_t sum_of(const std::uint64_t* words, std::size_t count) {
+  std::uint64_t sums[8] = {};
+  for (std::size_t i = 0; i + 8 <= count; i += 8)
+    for (std::size_t j = 0; j < 8; ++j) sums[j] += words[i + j];
+  std::uint64_t sum = 0;
+  for (const std::uint64_t one : sums) sum += one;
+  return sum;
+}
+
+double read_gbs(ThreadPool& pool) {
+  std::vector<std::uint64_t> memory(kReadBytes / 8, 1);
+  std::atomic<std::uint64_t> sink{0};
+  double best = 0;
+  for (int run = 0; run < 7; ++run) {
+    const double begin = wall_seconds();
+    pool.run(kReadBytes / kPieceBytes, [&](std::size_t piece, std::size_t) {
+      sink += sum_of(memory.data() + piece * (kPieceBytes / 8), kPieceBytes / 8);
+    });
+    best = std::max(best, static_cast<double>(kReadBytes) / (wall_seconds() - begin) / 1e9);
+  }
+  return sink > 0 ? best : 0;
+}
+
+std::string cpu_name() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with("model name")) return line.substr(std::min(line.find(':') + 2, line.size()));
+  return "unknown";
+}
+
+}  // namespace
+
+double peak_gflops(const std::string& simd) {
+  std::vector<float> out(512, 1e-3F);
+  double best = 0;
+  for (int run = 0; run < 5; ++run) {
+    const double begin = thread_seconds();
+    const std::int64_t flops = run_fma(simd, rounds_of(simd), out.data());
+    best = std::max(best, static_cast<double>(flops) / (thread_seconds() - begin) / 1e9);
+  }
+  return best;
+}
+
+MachineLimits measure_machine(const Compute& compute) {
+  MachineLimits limits;
+  limits.cpu = cpu_name();
+  limits.stream_read_gbs = read_gbs(compute.pool());
+  const std::size_t threads = compute.pool().size();
+  for (int run = 0; run < 5; ++run) {
+    std::atomic<std::int64_t> flops{0};
+    const double begin = wall_seconds();
+    compute.pool().run(threads, [&](std::size_t, std::size_t) {
+      std::vector<float> out(512, 1e-3F);
+      flops += run_fma(compute.simd(), rounds_of(compute.simd()), out.data());
+    });
+    limits.peak_gflops = std::max(limits.peak_gflops, static_cast<double>(flops) / (wall_seconds() - begin) / 1e9);
+  }
+  return limits;
+}
+
+}  // namespace tetrad
