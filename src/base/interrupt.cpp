@@ -9,9 +9,9 @@ namespace {
 
 volatile std::sig_atomic_t g_interrupted = 0;  // signal handlers can only reach globals
 
-extern "C" void on_signal(int) {
+extern "C" void on_signal(int number) {
   if (g_interrupted != 0) ::_exit(130);
-  g_interrupted = 1;
+  g_interrupted = number;
 }
 
 }  // namespace
@@ -25,6 +25,12 @@ void install_interrupt_handler() {
 }
 
 bool interrupted() { return g_interrupted != 0; }
+
+bool take_interrupt() {
+  if (g_interrupted != SIGINT) return false;
+  g_interrupted = 0;
+  return true;
+}
 
 Status check_interrupt() {
   if (interrupted()) return make_error(ErrorCode::kInterrupted, "interrupted", "", "");

@@ -7,6 +7,7 @@ namespace tetrad {
 
 void install_interrupt_handler();
 bool interrupted();
+bool take_interrupt();     // whether SIGINT had come; forgets it, for who goes on after one. SIGTERM stays.
 Status check_interrupt();  // an error with code kInterrupted once a signal has come
 
 }  // namespace tetrad

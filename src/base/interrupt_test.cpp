@@ -21,6 +21,19 @@ TEST(InterruptDeathTest, OneSignalSetsTheFlag) {
       testing::ExitedWithCode(0), "");
 }
 
+TEST(InterruptDeathTest, TakenOnceAndOnlyWhenFromTheKeyboard) {
+  EXPECT_EXIT(
+      {
+        install_interrupt_handler();
+        std::raise(SIGINT);
+        const bool first = take_interrupt();
+        const bool second = take_interrupt() || interrupted();
+        std::raise(SIGTERM);
+        std::_Exit(first && !second && !take_interrupt() && interrupted() ? 0 : 1);
+      },
+      testing::ExitedWithCode(0), "");
+}
+
 TEST(InterruptDeathTest, ASecondSignalEndsTheProcess) {
   EXPECT_EXIT(
       {

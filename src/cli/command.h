@@ -40,6 +40,7 @@ void register_parse(CLI::App& app, const CommonFlags& common, Action& action);
 void register_inspect(CLI::App& app, const CommonFlags& common, Action& action);
 void register_verify(CLI::App& app, const CommonFlags& common, Action& action);
 void register_generate(CLI::App& app, const CommonFlags& common, Action& action);
+void register_chat(CLI::App& app, const CommonFlags& common, Action& action);
 void register_bench(CLI::App& app, const CommonFlags& common, Action& action);
 void register_serve(CLI::App& app, const CommonFlags& common, Action& action);
 

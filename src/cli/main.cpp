@@ -35,6 +35,7 @@ int run(int argc, char** argv) {
   register_quantize(app, common, action);
   register_eval(app, common, action);
   register_serve(app, common, action);
+  register_chat(app, common, action);
   register_bench(app, common, action);
   register_inspect(app, common, action);
   register_verify(app, common, action);
