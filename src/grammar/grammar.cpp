@@ -20,10 +20,14 @@ constexpr int kMaxWhitespace =
 constexpr std::int64_t kCacheBytes = std::int64_t{256} << 20;
 constexpr std::size_t kMaxSpecBytes = std::size_t{1} << 20, kMaxCompiled = 128;
 
+constexpr float kNever = -std::numeric_limits<float>::infinity();
+
 class GrammarConstraint : public TokenConstraint {
  public:
-  GrammarConstraint(const xgrammar::CompiledGrammar& grammar, std::int64_t vocab, std::int32_t free_until)
+  GrammarConstraint(const xgrammar::CompiledGrammar& grammar, std::int64_t vocab,
+                    std::shared_ptr<const std::vector<std::int32_t>> end_tokens, std::int32_t free_until)
       : matcher_(grammar),
+        end_tokens_(std::move(end_tokens)),
         bits_(static_cast<std::size_t>(xgrammar::GetBitmaskSize(static_cast<int>(vocab)))),
         vocab_(vocab),
         free_until_(free_until) {}
@@ -44,11 +48,15 @@ class GrammarConstraint : public TokenConstraint {
 
   void mask(std::span<float> logits) override {
     if (!prepared_) prepare();
+    if (free_until_ >= 0) {  // a text that ended in its thought would lack all that was asked for
+      for (const std::int32_t id : *end_tokens_)
+        if (static_cast<std::size_t>(id) < logits.size()) logits[static_cast<std::size_t>(id)] = kNever;
+    }
     if (!restricted_) return;
     for (std::size_t i = 0; i < logits.size(); ++i) {
       const bool allowed =
           i < static_cast<std::size_t>(vocab_) && (static_cast<std::uint32_t>(bits_[i / 32]) >> (i % 32) & 1U) != 0;
-      if (!allowed) logits[i] = -std::numeric_limits<float>::infinity();
+      if (!allowed) logits[i] = kNever;
     }
   }
 
@@ -64,6 +72,7 @@ class GrammarConstraint : public TokenConstraint {
 
  private:
   xgrammar::GrammarMatcher matcher_;
+  std::shared_ptr<const std::vector<std::int32_t>> end_tokens_;
   std::vector<std::int32_t> bits_;
   std::int64_t vocab_;
   std::int32_t free_until_;                     // -1: inside the grammar
@@ -133,6 +142,7 @@ struct GrammarCompiler::Impl {
   };
   Vocabulary text, tags;  // without and with the model's own tags
   std::int64_t vocab;
+  std::shared_ptr<const std::vector<std::int32_t>> end_tokens;
   std::mutex mutex;
   std::map<std::string, xgrammar::CompiledGrammar> compiled;  // at most kMaxCompiled
 
@@ -165,8 +175,12 @@ Result<GrammarCompiler> GrammarCompiler::create(const Tokenizer& tokenizer, std:
     const auto info = [&](const std::vector<std::string>& bytes) {
       return xgrammar::TokenizerInfo(bytes, xgrammar::VocabType::RAW, static_cast<int>(vocab), end_tokens);
     };
-    return GrammarCompiler(
-        std::shared_ptr<Impl>(new Impl{Impl::Vocabulary(info(plain)), Impl::Vocabulary(info(tagged)), vocab, {}, {}}));
+    return GrammarCompiler(std::shared_ptr<Impl>(new Impl{Impl::Vocabulary(info(plain)),
+                                                          Impl::Vocabulary(info(tagged)),
+                                                          vocab,
+                                                          std::make_shared<const std::vector<std::int32_t>>(end_tokens),
+                                                          {},
+                                                          {}}));
   } catch (const std::exception& error) {
     return invalid_input("can't prepare grammars", "tokenizer", error.what());
   }
@@ -187,7 +201,7 @@ Result<std::vector<std::shared_ptr<TokenConstraint>>> GrammarCompiler::compile(c
     const xgrammar::CompiledGrammar grammar = TETRAD_TRY(impl_->find(spec, free_until >= 0));
     std::vector<std::shared_ptr<TokenConstraint>> constraints;
     for (std::size_t i = 0; i < count; ++i)
-      constraints.push_back(std::make_shared<GrammarConstraint>(grammar, impl_->vocab, free_until));
+      constraints.push_back(std::make_shared<GrammarConstraint>(grammar, impl_->vocab, impl_->end_tokens, free_until));
     return constraints;
   } catch (const std::exception& error) {
     return invalid_input("bad grammar", name_of(spec.kind), reason(error));

@@ -28,8 +28,9 @@ class GrammarCompiler {
   static Result<GrammarCompiler> create(const Tokenizer& tokenizer, std::int64_t vocab,
                                         const std::vector<std::int32_t>& end_tokens);
 
-  // `free_until`: everything may come until this token has come (the end of the thought), then at most one "\n\n", then
-  // the grammar; -1: the grammar from the start. Fails (kInvalidInput, naming the keyword) for what can't be held to.
+  // `free_until`: everything but an end token may come until this token has come (the end of the thought), then at most
+  // one "\n\n", then the grammar; -1: the grammar from the start. Fails (kInvalidInput, naming the keyword) for what
+  // can't be held to.
   Result<std::shared_ptr<TokenConstraint>> compile(const GrammarSpec& spec, std::int32_t free_until) const;
   // `count` of them, each with a state of its own.
   Result<std::vector<std::shared_ptr<TokenConstraint>>> compile(const GrammarSpec& spec, std::int32_t free_until,

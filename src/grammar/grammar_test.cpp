@@ -80,6 +80,18 @@ TEST_F(GrammarTest, HoldsToASchema) {
   }
 }
 
+TEST_F(GrammarTest, HoldsToFormats) {
+  const std::string schema = R"({"type": "object", "properties": {"d": {"type": "string", "format": "date"},
+      "t": {"type": "string", "format": "date-time"}, "u": {"type": "string", "format": "uuid"},
+      "n": {"type": "integer", "format": "int32"}}, "required": ["d", "t", "u", "n"], "additionalProperties": false})";
+  for (std::uint64_t seed = 0; seed < 8; ++seed) {
+    const Json json = draw_json(schema, seed);
+    EXPECT_THAT(json["d"].get<std::string>(), ::testing::MatchesRegex("[0-9]{4}-[01][0-9]-[0-3][0-9]"));
+    EXPECT_THAT(json["t"].get<std::string>(), ::testing::MatchesRegex("[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2].*"));
+    EXPECT_EQ(json["u"].get<std::string>().size(), 36U);
+  }
+}
+
 TEST_F(GrammarTest, FollowsReferences) {
   const std::string schema = R"({"$defs": {"node": {"type": "object", "properties": {"value": {"type": "integer"},
       "next": {"anyOf": [{"$ref": "#/$defs/node"}, {"type": "null"}]}}, "required": ["value", "next"]}},
@@ -88,6 +100,18 @@ TEST_F(GrammarTest, FollowsReferences) {
     const Json json = draw_json(schema, seed);
     EXPECT_TRUE(json.contains("value") && json["value"].is_number()) << json;  // more digits than 64 bits hold
   }
+}
+
+TEST_F(GrammarTest, NullableIsNullToo) {
+  const std::string schema = R"({"type": "object", "properties": {"v": {"type": "boolean", "nullable": true}},
+      "required": ["v"], "additionalProperties": false})";
+  bool nulls = false, booleans = false;
+  for (std::uint64_t seed = 0; seed < 30; ++seed) {
+    const Json json = draw_json(schema, seed);
+    nulls |= json["v"].is_null();
+    booleans |= json["v"].is_boolean();
+  }
+  EXPECT_TRUE(nulls && booleans);
 }
 
 TEST_F(GrammarTest, RegexAndEbnf) {
@@ -101,7 +125,9 @@ TEST_F(GrammarTest, LeavesTheThoughtFree) {
   const auto constraint = compiler_.compile({GrammarSpec::Kind::kRegex, "ok"}, think_end_).value();
   std::vector<float> logits(kVocab, 0.0F);
   constraint->mask(logits);
-  for (const float logit : logits) ASSERT_EQ(logit, 0.0F);
+  for (std::size_t id = 0; id < logits.size(); ++id)
+    ASSERT_EQ(std::isfinite(logits[id]), id != static_cast<std::size_t>(end_)) << id;  // no text ends in its thought
+  logits.assign(kVocab, 0.0F);
   ASSERT_TRUE(constraint->accept(end_ - 1).has_value());
   ASSERT_TRUE(constraint->accept(think_end_).has_value());
   for (const auto id : tokenizer_.encode("\n\nok", false)) {
@@ -124,7 +150,12 @@ TEST_F(GrammarTest, RefusesWhatItCannotHoldTo) {
   EXPECT_THAT(refusal(R"({"type": "string", "maxLength": -1})"), HasSubstr("maxLength"));
   EXPECT_THAT(refusal("[]"), HasSubstr("must be an object"));
   EXPECT_THAT(refusal("{"), HasSubstr("JSON schema"));
-  EXPECT_THAT(refusal(R"({"$ref": "#/$defs/missing"})"), HasSubstr("json_schema"));
+  EXPECT_THAT(refusal(R"({"$ref": "#/$defs/missing"})"), HasSubstr("leads to nothing"));
+  EXPECT_THAT(refusal(R"({"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}, "$ref": "#/$defs/a"})"),
+              HasSubstr("circle"));
+  EXPECT_THAT(refusal(R"({"$ref": "http://example.com/a.json"})"), HasSubstr("a place in this schema"));
+  EXPECT_THAT(refusal(R"({"$defs": {"a": {"type": "integer"}}, "$ref": "#/$defs/a", "minimum": 3})"),
+              HasSubstr("beside \"$ref\""));
   for (const auto kind : {GrammarSpec::Kind::kRegex, GrammarSpec::Kind::kEbnf, GrammarSpec::Kind::kStructuralTag})
     EXPECT_FALSE(compiler_.compile({kind, "(((("}, -1).has_value());
 }

@@ -22,6 +22,14 @@ constexpr std::array<std::string_view, 17> kSimple = {
     "pattern", "strict", "nullable", "minLength", "maxLength", "exclusiveMinimum", "exclusiveMaximum", "$ref",
     "x-order"};
 
+// What a format asks for as an expression. Dates have 28 days in February: all that it admits is a date. The others
+// are xgrammar's own.
+constexpr std::string_view kDate =
+    "[0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))";
+constexpr std::string_view kTime =
+    "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,6})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])";
+constexpr std::array<std::string_view, 7> kFormats = {"duration", "ipv4", "ipv6", "hostname", "uuid", "email", "uri"};
+
 template <std::size_t n>
 bool is_in(const std::array<std::string_view, n>& list, std::string_view word) {
   return std::find(list.begin(), list.end(), word) != list.end();
@@ -29,6 +37,8 @@ bool is_in(const std::array<std::string_view, n>& list, std::string_view word) {
 
 class Preparer {
  public:
+  explicit Preparer(const Json& root) : root_(root) {}
+
   Result<Json> schema(const Json& in, const std::string& place, int depth) {
     if (depth > kMaxDepth) return refuse(place, "nested deeper than 64 levels");
     if (in.is_boolean() && in.get<bool>()) return in;
@@ -54,10 +64,16 @@ class Preparer {
       if (!out["pattern"].is_string()) return refuse(place, "\"pattern\" must be a text");
       TETRAD_TRY(check_repetitions(out["pattern"].get<std::string>(), place + "/pattern"));
     }
+    if (out.contains("nullable")) {  // OpenAPI's way to say what a list of types says
+      if (out["nullable"] == true && out.value("type", Json()).is_string()) out["type"] = {out["type"], "null"};
+      out.erase("nullable");
+    }
     for (const char* key : {"minItems", "maxItems"})
       if (out.contains(key) && (!out[key].is_number_unsigned() || out[key].get<std::uint64_t>() > kMaxItems))
         return refuse(place, std::string("\"") + key + "\" must be an integer from 0 to 10000");
+    TETRAD_TRY(check_reference(out, place));
     TETRAD_TRY(limit_length(out, place));
+    apply_format(in, out);
     return out;
   }
 
@@ -81,6 +97,31 @@ class Preparer {
     return out;
   }
 
+  // xgrammar takes what it can't find for "anything", and ignores what stands beside a $ref.
+  Status check_reference(const Json& schema, const std::string& place) const {
+    if (!schema.contains("$ref")) return {};
+    for (const auto& [key, value] : schema.items())
+      if (key != "$ref" && key != "$defs" && key != "definitions")
+        return refuse(place, "\"" + key + "\" beside \"$ref\" is not supported");
+    const Json& target = schema["$ref"];
+    if (!target.is_string() || !target.get<std::string>().starts_with('#'))
+      return refuse(place, "\"$ref\" must lead to a place in this schema (\"#/$defs/name\")");
+    return find(target.get<std::string>().substr(1), place);
+  }
+
+  Status find(std::string pointer, const std::string& place) const {
+    try {
+      for (int hops = 0; hops < kMaxDepth; ++hops) {
+        const Json& target = root_.at(Json::json_pointer(pointer));
+        if (!target.is_object() || !target.contains("$ref") || !target["$ref"].is_string()) return {};
+        pointer = target["$ref"].get<std::string>().substr(1);
+      }
+    } catch (const std::exception&) {  // no such place, no pointer at all
+      return refuse(place, "\"$ref\" leads to nothing: #" + pointer);
+    }
+    return refuse(place, "\"$ref\" leads in a circle");
+  }
+
   // xgrammar ignores allOf. One schema in it, as code generators write around a $ref, is that schema.
   Status all_of(const Json& in, const std::string& place, int depth, Json& out) {
     if (!in.is_array() || in.size() != 1) return refuse(place, "more than one schema in \"allOf\" is not supported");
@@ -90,6 +131,18 @@ class Preparer {
       out[key] = value;
     }
     return {};
+  }
+
+  // By JSON Schema a format is a remark, unless one chooses to hold to it: here for the known ones of texts that no
+  // pattern or length restricts (pydantic sends "uri" with maxLength).
+  static void apply_format(const Json& in, Json& out) {
+    if (!in.contains("format") || !in["format"].is_string()) return;
+    if (out.value("type", Json()) != "string" || out.contains("pattern") || out.contains("enum")) return;
+    const std::string format = in["format"].get<std::string>();
+    if (is_in(kFormats, format)) out["format"] = format;
+    if (format == "date") out["pattern"] = "^" + std::string(kDate) + "$";
+    if (format == "time") out["pattern"] = "^" + std::string(kTime) + "$";
+    if (format == "date-time") out["pattern"] = "^" + std::string(kDate) + "T" + std::string(kTime) + "$";
   }
 
   // xgrammar lets raw control characters into strings of limited length. A pattern that knows no escapes does not.
@@ -110,6 +163,8 @@ class Preparer {
     schema["pattern"] = "^[^\"\\\\\\x00-\\x1f]{" + std::to_string(bounds[0]) + "," + most + "}$";
     return {};
   }
+
+  const Json& root_;
 };
 
 }  // namespace
@@ -130,6 +185,6 @@ Status check_repetitions(const std::string& expression, const std::string& where
   return invalid_input("bad grammar", where, "its repetition counts multiply to more than 100000");
 }
 
-Result<Json> prepare_json_schema(const Json& schema) { return Preparer().schema(schema, "", 0); }
+Result<Json> prepare_json_schema(const Json& schema) { return Preparer(schema).schema(schema, "", 0); }
 
 }  // namespace tetrad
