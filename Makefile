@@ -12,12 +12,12 @@ ifneq ($(shell command -v ccache),)
 export CMAKE_CXX_COMPILER_LAUNCHER := ccache
 endif
 
-.PHONY: all build demo serve test setup setup-test unit sanitizers tsan fuzz lint format bench clean help
+.PHONY: all build demo serve test setup setup-test unit sanitizers tsan fuzz clients lint format bench clean help
 all: build
 
 help:
 	@sed -n 's/^# \{0,1\}\(make .*\)/\1/p' Makefile
-	@echo "make lint | format | unit | sanitizers | tsan | fuzz | bench | clean"
+	@echo "make lint | format | unit | sanitizers | tsan | fuzz | clients | bench | clean"
 
 setup:
 	@$(PYTHON) tools/setup.py build
@@ -66,9 +66,15 @@ fuzz: setup-test
 test: setup-test lint unit sanitizers tsan fuzz
 	@echo "make test: all passed"
 
+# The official clients and lm_eval against the server; needs PyPI and 3 GB in build-clients/.
+clients: build
+	@test -x build-clients/bin/python || $(PYTHON) -m venv build-clients
+	build-clients/bin/pip install -q -r tests/clients/requirements.txt
+	for client in openai anthropic lm_eval; do build-clients/bin/python tests/clients/$${client}_client.py build/tetrad; done
+
 bench: build
 	$(PYTHON) bench/quantize.py
 	build/bench/kernels_bench
 
 clean:
-	rm -rf build build-dev build-tsan build-fuzz out
+	rm -rf build build-dev build-tsan build-fuzz build-clients out
