@@ -4,8 +4,9 @@ import json
 import subprocess
 import sys
 
-from _common import ROOT, check, run, scratch
+from _common import ROOT, check, count_memory_as_is, run, scratch
 
+count_memory_as_is()
 base = scratch()
 WIDTHS = ["--experts", "48", "--hidden", "1024", "--width", "512", "--heads", "16", "--kv-heads", "4", "--head-dim", "64", "--vocab", "2048"]
 peaks = {}

@@ -294,6 +294,7 @@ def keys():
 
 def memory():
     """2,000 small requests of all kinds, some wrong: resident memory grows by less than 3 %."""
+    count_memory_as_is()
     server = Server("--max-total-tokens", 4096)  # small, so that the first requests fill the prefix cache
     bodies = [(CHAT, GOOD[CHAT]), (TEXT, GOOD[TEXT]), (MESSAGES, GOOD[MESSAGES]), (NATIVE, GOOD[NATIVE]), ("/tokenize", GOOD["/tokenize"]), (CHAT, {**GOOD[CHAT], "stream": True, "logprobs": True}), (CHAT, {"messages": 5}),
               (CHAT, {**GOOD[CHAT], "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]})]
