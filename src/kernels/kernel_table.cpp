@@ -12,6 +12,7 @@ namespace tetrad {
   namespace target {                       \
   void fill_linear(KernelTable& table);    \
   void fill_nvfp4(KernelTable& table);     \
+  void fill_tiles(KernelTable& table);     \
   void fill_rows(KernelTable& table);      \
   void fill_attention(KernelTable& table); \
   }
@@ -27,6 +28,7 @@ namespace {
     table.simd = #target;          \
     target::fill_linear(table);    \
     target::fill_nvfp4(table);     \
+    target::fill_tiles(table);     \
     target::fill_rows(table);      \
     target::fill_attention(table); \
     return table;                  \

@@ -34,19 +34,40 @@ struct MultiplyArgs {
   bool bf16 = false;  // round the result to BF16
 };
 
-// y[m, n] = x[m, k] * w^T for NVFP4 weights and packed rows of x (nvfp4_simd.h says how and why). x_stride in bytes.
+// y[m, n] = x[m, k] * w^T for NVFP4 weights and packed rows of x (nvfp4_simd.h says how and why).
 struct Nvfp4Args {
-  const std::byte* x = nullptr;
-  std::int64_t x_stride = 0, m = 0, n = 0;
-  const std::byte* panel = nullptr;  // of n decoded rows; unused by multiply_nvfp4
+  const std::byte* x = nullptr;      // rows as planes, or tiles of nvfp4_tile_m rows
+  std::int64_t x_stride = 0;         // bytes from row to row of planes
+  const std::byte* panel = nullptr;  // a tile of w, with tiles of x
+  std::int64_t m = 0, n = 0;
   float* y = nullptr;
   std::int64_t y_stride = 0;
   float factor = 1.0F;  // nvfp4_factor() of the weight
   bool bf16 = false;
 };
-inline constexpr std::int64_t kNvfp4PlaneBytes = 384, kNvfp4WordBytes = 320;  // of 128 columns, the last ones padded
+inline constexpr std::int64_t kNvfp4PlaneBytes = 384;  // of 128 columns, the last ones padded
 inline std::int64_t nvfp4_groups(std::int64_t cols) { return (cols + 127) / 128; }
+// 4-byte values of one dword of all groups of a packed tile; 64 bytes more than needed, so that dwords don't fall into
+// the same sets of a cache.
+inline std::int64_t nvfp4_tile_dword(std::int64_t cols, std::int64_t tile_rows) {
+  return (nvfp4_groups(cols) * 5 * tile_rows + 31) / 16 * 16;
+}
 inline float nvfp4_factor(const RawWeight& weight) { return weight.tensor_scale * 128.0F; }
+
+// y[m, n] = x * w^T for a packed tile of n <= tile_n rows of w and m packed rows of x (tile_simd.h says how).
+struct TileArgs {
+  const float* x = nullptr;  // tiles of tile_m rows, each 16 * tile_class_floats(cols, tile_m) floats
+  const float* w = nullptr;
+  std::int64_t m = 0, n = 0, cols = 0;
+  float* y = nullptr;
+  std::int64_t y_stride = 0;
+  bool bf16 = false;
+};
+inline std::int64_t tile_steps(std::int64_t cols) { return (cols + 15) / 16; }
+// Of a class of a packed tile; 64 bytes more than needed, so that classes don't fall into the same sets of a cache.
+inline std::int64_t tile_class_floats(std::int64_t cols, std::int64_t tile_rows) {
+  return (tile_steps(cols) * tile_rows + 31) / 16 * 16;
+}
 
 // Causal attention of `rows` query rows that share one key/value head; row i belongs to position first_position + i /
 // group and sees the keys 0 .. that position. Query row i is at q + (i / group) * q_stride + (i % group) * head_dim,
@@ -79,16 +100,29 @@ struct KernelTable {
   void (*decode_rows)(const RawWeight& weight, std::int64_t row, std::int64_t count, float* out,
                       std::int64_t stride) = nullptr;
   void (*multiply)(const MultiplyArgs& args) = nullptr;
-  // The same product for m <= kMaxDirectRows straight from the stored weight (args.w, w_stride and k unused): rows
+  // The same product for m <= max_direct_rows straight from the stored weight (args.w, w_stride and k unused): rows
   // [row, row + args.n). cols % 16 == 0.
+  std::int64_t max_direct_rows = 4;
   void (*multiply_stored)(const RawWeight& weight, std::int64_t row, const MultiplyArgs& args) = nullptr;
-  // NVFP4 weights (none in "ref", which takes the two above): a row of x packed as planes or words, nvfp4_groups(k) *
-  // kNvfp4PlaneBytes or kNvfp4WordBytes of them; products of rows packed as planes, at most kMaxPlaneRows; rows [row,
-  // row + count) of a weight as a panel; products of rows packed as words with a panel.
-  void (*pack_nvfp4_row)(const float* x, std::int64_t k, bool planes, std::byte* out) = nullptr;
+  // NVFP4 weights (none in "ref", which takes the two above): a row of x packed as planes, nvfp4_groups(k) *
+  // kNvfp4PlaneBytes of them; products of any number of such rows.
+  void (*pack_nvfp4_row)(const float* x, std::int64_t k, std::byte* out) = nullptr;
   void (*multiply_nvfp4)(const RawWeight& weight, std::int64_t row, const Nvfp4Args& args) = nullptr;
-  void (*decode_nvfp4_panel)(const RawWeight& weight, std::int64_t row, std::int64_t count, std::byte* out) = nullptr;
-  void (*multiply_nvfp4_panel)(std::int64_t cols, const Nvfp4Args& args) = nullptr;
+  // The same by packed tiles, for many rows (none in "scalar"): `rows` <= nvfp4_tile_m rows of x as a tile of 64 *
+  // nvfp4_tile_dword(k, nvfp4_tile_m) bytes; `count` <= nvfp4_tile_n rows of w likewise; their product.
+  std::int64_t nvfp4_tile_m = 0, nvfp4_tile_n = 0;
+  void (*pack_nvfp4_x_tile)(const float* x, std::int64_t x_stride, std::int64_t rows, std::int64_t k,
+                            std::byte* out) = nullptr;
+  void (*pack_nvfp4_w_tile)(const RawWeight& weight, std::int64_t row, std::int64_t count, std::byte* out) = nullptr;
+  void (*multiply_nvfp4_tile)(std::int64_t cols, const Nvfp4Args& args) = nullptr;
+  // Products of many rows by packed tiles (none in "scalar" and "ref", which take decode_rows and multiply): `rows` <=
+  // tile_m rows of x as a tile; tile_lanes decoded rows of w, `stride` floats apart and padded with zeros to a multiple
+  // of 16 columns, as rows [n, n + tile_lanes) of a tile of tile_n; the product of both.
+  std::int64_t tile_m = 0, tile_n = 0, tile_lanes = 0;
+  void (*pack_x_tile)(const float* x, std::int64_t x_stride, std::int64_t rows, std::int64_t cols,
+                      float* out) = nullptr;
+  void (*pack_w_rows)(const float* rows, std::int64_t stride, std::int64_t cols, std::int64_t n, float* out) = nullptr;
+  void (*multiply_tile)(const TileArgs& args) = nullptr;
   void (*attend)(const AttendArgs& args) = nullptr;
 
   // Row operations; bf16: rounded where PyTorch's BF16 kernels round. n: any length.
@@ -107,8 +141,9 @@ struct KernelTable {
   // max|x| / 6, 448)) per 16.
   void (*fake_quantize)(const float* x, std::int64_t n, float input_scale, float* out) = nullptr;
 };
-inline constexpr std::int64_t kMaxDirectRows = 4;
-inline constexpr std::int64_t kMaxPlaneRows = 8;  // beyond, decoding to a panel once pays
+inline constexpr std::int64_t kMaxDirectFp8Rows = 4;  // FP8 takes longer to decode
+inline constexpr std::int64_t kMinTileRows = 48;      // from here on packing tiles pays
+inline constexpr std::int64_t kMaxPlaneRows = 4;      // of NVFP4; beyond, tiles pay
 
 // nullptr when there is no such target or this CPU can't run it. "ref": the oracle (ref/reference.h).
 const KernelTable* kernel_table(const std::string& simd);

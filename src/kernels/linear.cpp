@@ -12,28 +12,47 @@ constexpr std::int64_t kPanelFloats =
 constexpr std::int64_t kAlignment = 64;
 
 std::int64_t padded(std::int64_t cols) { return (cols + 15) / 16 * 16; }
+std::int64_t spread_stride(std::int64_t cols) { return padded(cols) + 16; }
 
-bool direct(const LinearJob& job) {
+bool direct(const KernelTable& kernels, const LinearJob& job) {
   const WeightView& w = *job.weight;
-  return job.m <= kMaxDirectRows && w.cols % 16 == 0 && (w.format != WeightFormat::kFp8Block || w.block_cols % 16 == 0);
+  const bool fp8 = w.format == WeightFormat::kFp8Block;
+  if (fp8 && w.block_cols % 16 != 0) return false;
+  return job.m <= (fp8 ? kMaxDirectFp8Rows : kernels.max_direct_rows) && w.cols % 16 == 0;
+}
+
+// How a job's x is laid out before the product.
+enum class Packing {
+  kNone,
+  kSpread,      // rows apart by no multiple of 4096 bytes: those would share their L1 sets
+  kPlanes,      // NVFP4 weights, few rows
+  kNvfp4Tiles,  // NVFP4 weights, many rows
+  kTiles        // all others, many rows
+};
+
+Packing packing_of(const KernelTable& kernels, const LinearJob& job) {
+  if (job.weight->format == WeightFormat::kNvfp4 && kernels.multiply_nvfp4 != nullptr)
+    return job.m <= kMaxPlaneRows || kernels.multiply_nvfp4_tile == nullptr ? Packing::kPlanes : Packing::kNvfp4Tiles;
+  if (kernels.multiply_tile != nullptr && job.m >= kMinTileRows) return Packing::kTiles;
+  return direct(kernels, job) && job.m > 2 ? Packing::kSpread : Packing::kNone;
 }
 
 // Weight rows a task takes: as many as the panel holds, fewer when that leaves threads without work; a multiple of 12
 // fills the register blocks.
-std::int64_t tile_rows(const LinearJob& job, std::size_t threads) {
-  const bool words = job.weight->format == WeightFormat::kNvfp4;
-  const std::int64_t row = words ? nvfp4_groups(job.weight->cols) * kNvfp4WordBytes / 4 : padded(job.weight->cols);
-  const std::int64_t fit = std::max<std::int64_t>(kPanelFloats / row, 1);
+std::int64_t tile_rows(const KernelTable& kernels, const LinearJob& job, Packing packing, std::size_t threads) {
+  if (packing == Packing::kTiles) return (48 + kernels.tile_n - 1) / kernels.tile_n * kernels.tile_n;
+  if (packing == Packing::kNvfp4Tiles) return 96 / kernels.nvfp4_tile_n * kernels.nvfp4_tile_n;
+  const std::int64_t fit = std::max<std::int64_t>(kPanelFloats / padded(job.weight->cols), 1);
   const std::int64_t share = job.weight->rows / static_cast<std::int64_t>(4 * threads) + 1;
   const std::int64_t rows = std::min({fit, std::max<std::int64_t>(share, 48), std::int64_t{192}});
   return rows >= 12 ? rows / 12 * 12 : rows;
 }
 
-// The packed rows of an NVFP4 job's x; jobs with the same x share them.
+// The packed rows of a job's x; jobs with the same x share them.
 struct Packed {
   const LinearJob* job;
-  std::int64_t offset, stride;  // bytes; stride 0: the job needs none
-  bool planes;
+  Packing packing;
+  std::int64_t offset = 0, stride = 0, unit = 1;  // bytes; stride: of `unit` rows
 };
 
 struct Tile {
@@ -43,17 +62,27 @@ struct Tile {
 };
 
 // Sets offsets in `packs`, one a job; returns the bytes that all need.
-std::int64_t plan_packing(std::span<const LinearJob> jobs, std::vector<Packed>& packs) {
+std::int64_t plan_packing(const KernelTable& kernels, std::span<const LinearJob> jobs, std::vector<Packed>& packs) {
   std::int64_t bytes = 0;
   for (const LinearJob& job : jobs) {
-    Packed pack{&job, 0, 0, job.m <= kMaxPlaneRows};
-    if (job.weight->format == WeightFormat::kNvfp4 && job.m > 0) {
-      pack.stride = nvfp4_groups(job.weight->cols) * (pack.planes ? kNvfp4PlaneBytes : kNvfp4WordBytes);
+    Packed pack{&job, job.m > 0 ? packing_of(kernels, job) : Packing::kNone};
+    const std::int64_t groups = nvfp4_groups(job.weight->cols);
+    if (pack.packing == Packing::kSpread) pack.stride = spread_stride(job.weight->cols) * 4;
+    if (pack.packing == Packing::kPlanes) pack.stride = groups * kNvfp4PlaneBytes;
+    if (pack.packing == Packing::kNvfp4Tiles) {
+      pack.unit = kernels.nvfp4_tile_m;
+      pack.stride = 64 * nvfp4_tile_dword(job.weight->cols, pack.unit);
+    }
+    if (pack.packing == Packing::kTiles) {
+      pack.unit = kernels.tile_m;
+      pack.stride = 16 * tile_class_floats(job.weight->cols, kernels.tile_m) * 4;
+    }
+    if (pack.packing != Packing::kNone) {
       const Packed* last = packs.empty() ? nullptr : &packs.back();
-      const bool same = last != nullptr && last->job->x == job.x && last->job->m == job.m &&
-                        last->job->x_stride == job.x_stride && last->stride == pack.stride;
+      const bool same = last != nullptr && last->packing == pack.packing && last->job->x == job.x &&
+                        last->job->m == job.m && last->job->x_stride == job.x_stride && last->stride == pack.stride;
       pack.offset = same ? last->offset : bytes;
-      if (!same) bytes += job.m * pack.stride;
+      if (!same) bytes += (job.m + pack.unit - 1) / pack.unit * pack.stride;
     }
     packs.push_back(pack);
   }
@@ -61,26 +90,64 @@ std::int64_t plan_packing(std::span<const LinearJob> jobs, std::vector<Packed>& 
 }
 
 void pack_inputs(const Compute& compute, std::span<const Packed> packs, std::byte* to) {
-  struct Row {
+  struct Unit {
     const Packed* pack;
     std::int64_t row;
   };
-  std::vector<Row> rows;
+  std::vector<Unit> units;
   std::int64_t end = -1;  // what lies before it is packed already
   for (const Packed& pack : packs) {
-    if (pack.stride == 0 || pack.offset < end) continue;
-    for (std::int64_t i = 0; i < pack.job->m; ++i) rows.push_back({&pack, i});
-    end = pack.offset + pack.job->m * pack.stride;
+    if (pack.packing == Packing::kNone || pack.offset < end) continue;
+    for (std::int64_t row = 0; row < pack.job->m; row += pack.unit) units.push_back({&pack, row});
+    end = pack.offset + (pack.job->m + pack.unit - 1) / pack.unit * pack.stride;
   }
   compute.pool().run(
-      rows.size(),
+      units.size(),
       [&](std::size_t i, std::size_t) {
-        const auto [pack, row] = rows[i];
+        const auto [pack, row] = units[i];
         const LinearJob& job = *pack->job;
-        compute.kernels().pack_nvfp4_row(job.x + row * job.x_stride, job.weight->cols, pack->planes,
-                                         to + pack->offset + row * pack->stride);
+        const float* x = job.x + row * job.x_stride;
+        std::byte* out = to + pack->offset + row / pack->unit * pack->stride;
+        const std::int64_t count = std::min(pack->unit, job.m - row), cols = job.weight->cols;
+        if (pack->packing == Packing::kTiles)
+          compute.kernels().pack_x_tile(x, job.x_stride, count, cols, reinterpret_cast<float*>(out));
+        else if (pack->packing == Packing::kNvfp4Tiles)
+          compute.kernels().pack_nvfp4_x_tile(x, job.x_stride, count, cols, out);
+        else if (pack->packing == Packing::kSpread)
+          std::memcpy(out, x, static_cast<std::size_t>(cols) * 4);
+        else
+          compute.kernels().pack_nvfp4_row(x, cols, out);
       },
-      4);
+      units.empty() || units.front().pack->unit > 1 ? 1 : 4);
+}
+
+// Rows of a weight with many rows of x: decoded and packed tile_lanes rows at a time, so that they stay in L2.
+void run_packed_tile(const KernelTable& kernels, const Tile& tile, const std::byte* packed, Workspace& workspace,
+                     std::size_t worker, bool bf16) {
+  const LinearJob& job = *tile.job;
+  const RawWeight weight = raw_weight(*job.weight);
+  const std::int64_t stride = spread_stride(weight.cols);
+  const std::int64_t floats = 16 * tile_class_floats(weight.cols, kernels.tile_n);
+  float* w = workspace.get(worker, floats + kernels.tile_lanes * stride);
+  float* decoded = w + floats;
+  TileArgs args;
+  args.x = reinterpret_cast<const float*>(packed + tile.packed->offset);
+  args.w = w;
+  args.m = job.m;
+  args.cols = weight.cols;
+  args.y_stride = job.y_stride;
+  args.bf16 = bf16;
+  for (std::int64_t begin = 0; begin < tile.rows; begin += kernels.tile_n) {
+    args.n = std::min(kernels.tile_n, tile.rows - begin);
+    args.y = job.y + tile.row + begin;
+    for (std::int64_t n = 0; n < kernels.tile_n; n += kernels.tile_lanes) {
+      const std::int64_t count = std::clamp<std::int64_t>(args.n - n, 0, kernels.tile_lanes);
+      if (count > 0) kernels.decode_rows(weight, tile.row + begin + n, count, decoded, stride);
+      std::fill(decoded + count * stride, decoded + kernels.tile_lanes * stride, 0.0F);
+      kernels.pack_w_rows(decoded, stride, weight.cols, n, w);
+    }
+    kernels.multiply_tile(args);
+  }
 }
 
 void run_nvfp4_tile(const KernelTable& kernels, const Tile& tile, const std::byte* packed, Workspace& workspace,
@@ -96,29 +163,36 @@ void run_nvfp4_tile(const KernelTable& kernels, const Tile& tile, const std::byt
   args.y_stride = job.y_stride;
   args.factor = nvfp4_factor(weight);
   args.bf16 = bf16;
-  if (tile.packed->planes) return kernels.multiply_nvfp4(weight, tile.row, args);
-  auto* panel = reinterpret_cast<std::byte*>(workspace.get(worker, tile.rows * tile.packed->stride / 4));
-  kernels.decode_nvfp4_panel(weight, tile.row, tile.rows, panel);
+  if (tile.packed->packing == Packing::kPlanes) return kernels.multiply_nvfp4(weight, tile.row, args);
+  auto* panel =
+      reinterpret_cast<std::byte*>(workspace.get(worker, 16 * nvfp4_tile_dword(weight.cols, kernels.nvfp4_tile_n)));
   args.panel = panel;
-  kernels.multiply_nvfp4_panel(weight.cols, args);
+  for (std::int64_t begin = 0; begin < tile.rows; begin += kernels.nvfp4_tile_n) {
+    args.n = std::min(kernels.nvfp4_tile_n, tile.rows - begin);
+    args.y = job.y + tile.row + begin;
+    kernels.pack_nvfp4_w_tile(weight, tile.row + begin, args.n, panel);
+    kernels.multiply_nvfp4_tile(weight.cols, args);
+  }
 }
 
-void run_tile(const KernelTable& kernels, const Tile& tile, Workspace& workspace, std::size_t worker, bool bf16) {
+void run_tile(const KernelTable& kernels, const Tile& tile, const std::byte* packed, Workspace& workspace,
+              std::size_t worker, bool bf16) {
   const LinearJob& job = *tile.job;
   const RawWeight weight = raw_weight(*job.weight);
+  const bool spread = tile.packed->packing == Packing::kSpread;
   MultiplyArgs args;
-  args.x = job.x;
-  args.x_stride = job.x_stride;
+  args.x = spread ? reinterpret_cast<const float*>(packed + tile.packed->offset) : job.x;
+  args.x_stride = spread ? spread_stride(weight.cols) : job.x_stride;
   args.m = job.m;
   args.n = tile.rows;
   args.y = job.y + tile.row;
   args.y_stride = job.y_stride;
   args.bf16 = bf16;
-  if (direct(job)) return kernels.multiply_stored(weight, tile.row, args);
+  if (direct(kernels, job)) return kernels.multiply_stored(weight, tile.row, args);
 
   const std::int64_t k = padded(weight.cols);
   constexpr std::int64_t kPadRows = 64;  // rows of x copied at a time where k needs padding
-  const std::int64_t stride = k + 16;    // rows that are 4096 bytes apart would share their L1 sets
+  const std::int64_t stride = spread_stride(weight.cols);
   float* panel = workspace.get(worker, tile.rows * stride + (k != weight.cols ? kPadRows * k : 0));
   kernels.decode_rows(weight, tile.row, tile.rows, panel, stride);
   args.w = panel;
@@ -161,29 +235,31 @@ std::byte* Workspace::shared(std::int64_t bytes) {
 }
 
 void linear(const Compute& compute, Workspace& workspace, std::span<const LinearJob> jobs, bool bf16) {
+  const KernelTable& kernels = compute.kernels();
   std::vector<Packed> packs;
+  packs.reserve(jobs.size());
   std::byte* packed = nullptr;
-  if (compute.kernels().multiply_nvfp4 != nullptr) {
-    packs.reserve(jobs.size());
-    if (const std::int64_t bytes = plan_packing(jobs, packs); bytes > 0) {
-      packed = workspace.shared(bytes);
-      pack_inputs(compute, packs, packed);
-    }
+  if (const std::int64_t bytes = plan_packing(kernels, jobs, packs); bytes > 0) {
+    packed = workspace.shared(bytes);
+    pack_inputs(compute, packs, packed);
   }
   std::vector<Tile> tiles;
   for (std::size_t j = 0; j < jobs.size(); ++j) {
     const LinearJob& job = jobs[j];
     if (job.m == 0) continue;
-    const std::int64_t rows = tile_rows(job, compute.pool().size());
-    const Packed* pack = !packs.empty() && packs[j].stride > 0 ? &packs[j] : nullptr;
+    const std::int64_t rows = tile_rows(kernels, job, packs[j].packing, compute.pool().size());
     for (std::int64_t row = 0; row < job.weight->rows; row += rows)
-      tiles.push_back({&job, pack, row, std::min(rows, job.weight->rows - row)});
+      tiles.push_back({&job, &packs[j], row, std::min(rows, job.weight->rows - row)});
   }
   compute.pool().run(tiles.size(), [&](std::size_t i, std::size_t worker) {
-    if (tiles[i].packed != nullptr)
-      run_nvfp4_tile(compute.kernels(), tiles[i], packed, workspace, worker, bf16);
+    const Tile& tile = tiles[i];
+    const Packing packing = tile.packed->packing;
+    if (packing == Packing::kNone || packing == Packing::kSpread)
+      run_tile(kernels, tile, packed, workspace, worker, bf16);
+    else if (packing == Packing::kTiles)
+      run_packed_tile(kernels, tile, packed, workspace, worker, bf16);
     else
-      run_tile(compute.kernels(), tiles[i], workspace, worker, bf16);
+      run_nvfp4_tile(kernels, tile, packed, workspace, worker, bf16);
   });
 }
 

@@ -96,59 +96,82 @@ void multiply(const MultiplyArgs& args) {
   }
 }
 
+// Bytes that are fetched ahead of their use: rows are too short for the hardware to find out in time.
+constexpr std::int64_t kStoredPrefetch = 2048;
+template <WeightFormat kFormat>
+constexpr std::int64_t kColumnsOfLine = kFormat == WeightFormat::kF32        ? 16
+                                        : kFormat == WeightFormat::kFp8Block ? 64
+                                                                             : 32;
+
+// kM rows of x with kN rows of w, decoded in registers.
 template <WeightFormat kFormat, unsigned kM, unsigned kN>
-inline void stored_block(const RawWeight& w, std::int64_t row, const MultiplyArgs& args, std::int64_t n) {
+inline void stored_block(const RawWeight& w, std::int64_t row, const MultiplyArgs& args, std::int64_t m,
+                         std::int64_t n) {
   RowCursor cursor[kN];
   F32x16 acc[kM][kN];
   for (unsigned j = 0; j < kN; ++j) cursor[j] = row_cursor(w, row + n + j);
+#pragma GCC unroll 8
   for (unsigned i = 0; i < kM; ++i)
+#pragma GCC unroll 8
     for (unsigned j = 0; j < kN; ++j) acc[i][j] = zero();
   constexpr bool kBlocks = kFormat == WeightFormat::kFp8Block;
+  const float* x = args.x + m * args.x_stride;
   const std::int64_t span = kBlocks ? w.block_cols : w.cols;
   for (std::int64_t begin = 0, block = 0; begin < w.cols; begin += span, ++block) {
     F32x16 scale[kN];
     for (unsigned j = 0; j < kN; ++j) scale[j] = kBlocks ? set1(block_scale(cursor[j], block)) : zero();
     const std::int64_t end = begin + span < w.cols ? begin + span : w.cols;
     for (std::int64_t k = begin; k < end; k += 16) {
-      F32x16 xk[kM];
-#pragma GCC unroll 8
-      for (unsigned i = 0; i < kM; ++i) xk[i] = load(args.x + i * args.x_stride + k);
+      F32x16 wk[kN];
 #pragma GCC unroll 8
       for (unsigned j = 0; j < kN; ++j) {
-        const F32x16 wk = decode16<kFormat>(w, cursor[j], k, scale[j]);
+        if (k % kColumnsOfLine<kFormat> == 0)
+          __builtin_prefetch(cursor[j].data + k * 64 / kColumnsOfLine<kFormat> + kStoredPrefetch);
+        wk[j] = decode16<kFormat>(w, cursor[j], k, scale[j]);
+      }
 #pragma GCC unroll 8
-        for (unsigned i = 0; i < kM; ++i) acc[i][j] = fma(xk[i], wk, acc[i][j]);
+      for (unsigned i = 0; i < kM; ++i) {
+        F32x16 xk = load(x + i * args.x_stride + k);
+        if (kN > 1) keep(xk);
+#pragma GCC unroll 8
+        for (unsigned j = 0; j < kN; ++j) acc[i][j] = fma(xk, wk[j], acc[i][j]);
       }
     }
   }
+#pragma GCC unroll 8
   for (unsigned i = 0; i < kM; ++i)
-    for (unsigned j = 0; j < kN; ++j) args.y[i * args.y_stride + n + j] = finish(acc[i][j], args.bf16);
+#pragma GCC unroll 8
+    for (unsigned j = 0; j < kN; ++j) args.y[(m + i) * args.y_stride + n + j] = finish(acc[i][j], args.bf16);
 }
 
-template <WeightFormat kFormat, unsigned kM>
-inline void stored_strip(const RawWeight& w, std::int64_t row, const MultiplyArgs& args) {
-  constexpr unsigned kN = kM <= 2 ? 4 : 2;
-  std::int64_t n = 0;
-  for (; n + kN <= args.n; n += kN) stored_block<kFormat, kM, kN>(w, row, args, n);
-  for (; n < args.n; ++n) stored_block<kFormat, kM, 1>(w, row, args, n);
+// Blocks for few and for more rows of x. kStoredN rows of w stay in L1 while all rows of x pass.
+#if TETRAD_SIMD_TARGET == TETRAD_SIMD_AVX512
+constexpr unsigned kStoredM = 8, kStoredN = 3, kStoredFewN = 4;
+#elif TETRAD_SIMD_TARGET == TETRAD_SIMD_AVX2
+constexpr unsigned kStoredM = 4, kStoredN = 1, kStoredFewN = 2;
+#else
+constexpr unsigned kStoredM = 4, kStoredN = 2, kStoredFewN = 4;
+#endif
+
+template <WeightFormat kFormat, unsigned kN>
+inline void stored_rows(const RawWeight& w, std::int64_t row, const MultiplyArgs& args, std::int64_t n) {
+  std::int64_t m = 0;
+  for (; m + kStoredM <= args.m; m += kStoredM) stored_block<kFormat, kStoredM, kN>(w, row, args, m, n);
+  for (; m + 4 <= args.m; m += 4) stored_block<kFormat, 4, kN>(w, row, args, m, n);
+  for (; m + 2 <= args.m; m += 2) stored_block<kFormat, 2, kN>(w, row, args, m, n);
+  if (m < args.m) stored_block<kFormat, 1, kN>(w, row, args, m, n);
 }
 
 template <WeightFormat kFormat>
 inline void stored_format(const RawWeight& w, std::int64_t row, const MultiplyArgs& args) {
-  switch (args.m) {
-    case 1:
-      stored_strip<kFormat, 1>(w, row, args);
-      break;
-    case 2:
-      stored_strip<kFormat, 2>(w, row, args);
-      break;
-    case 3:
-      stored_strip<kFormat, 3>(w, row, args);
-      break;
-    default:
-      stored_strip<kFormat, 4>(w, row, args);
-      break;
-  }
+  std::int64_t n = 0;
+  if (args.m == 1)
+    for (; n + kStoredFewN <= args.n; n += kStoredFewN) stored_block<kFormat, 1, kStoredFewN>(w, row, args, 0, n);
+  else if (args.m == 2)
+    for (; n + kStoredFewN <= args.n; n += kStoredFewN) stored_block<kFormat, 2, kStoredFewN>(w, row, args, 0, n);
+  else
+    for (; n + kStoredN <= args.n; n += kStoredN) stored_rows<kFormat, kStoredN>(w, row, args, n);
+  for (; n < args.n; ++n) stored_rows<kFormat, 1>(w, row, args, n);
 }
 
 void multiply_stored(const RawWeight& w, std::int64_t row, const MultiplyArgs& args) {
@@ -174,4 +197,5 @@ void fill_linear(KernelTable& table) {
   table.decode_rows = decode_rows;
   table.multiply = multiply;
   table.multiply_stored = multiply_stored;
+  if (kStoredM == 8) table.max_direct_rows = 32;  // of 16 registers there are too few: decoding once is faster
 }

@@ -8,11 +8,11 @@
 // 128 columns are a group: 64 bytes of codes, 16 dwords of 8 columns, lane d of the result for dword d. Each lane adds
 // its groups in ascending order (multiply, then FMA), then comes hsum's tree: the same for any batch and target.
 //
-// A group of a packed row of x, as planes (for few rows): q = 256 high + low, bytes of even columns and odd ones apart:
+// A group of a packed row of x, as planes: q = 256 high + low, bytes of even columns and odd ones apart:
 //   64 B high even, 64 B high odd, 64 B low even, 64 B low odd, 16 x int32 -12 * sum of q in the dword, 16 x float
 //   scale
-// or as words (for many rows), in an order of the target's own: 128 x int16, 16 x float scale. Panels of weights have
-// the form of words. Scales of weights are kept times 2^-8, which is what their bits mean in F16.
+// nvfp4_tile_simd.h has a form for many rows. Scales of weights are kept times 2^-8, which is what their bits mean in
+// F16.
 #if TETRAD_SIMD_TARGET == TETRAD_SIMD_AVX512
 #include "kernels/simd/nvfp4_avx512.h"
 #elif TETRAD_SIMD_TARGET == TETRAD_SIMD_AVX2
@@ -26,9 +26,9 @@ TETRAD_SIMD_INLINE float nv_finish(F32x16 sums, const Nvfp4Args& args) {
   return args.bf16 ? round_to_bf16(value) : value;
 }
 
-constexpr float kNvMaxCode = 32639.0F;  // 127 * 256 + 127: both planes fit a signed byte
-constexpr float kNvSmallest = 1e-30F;   // blocks below count as zero: the reciprocal would overflow
-constexpr std::int64_t kNvWordBytes = 256, kNvScaleOffset = 320;  // of the scales in planes
+constexpr float kNvMaxCode = 32639.0F;        // 127 * 256 + 127: both planes fit a signed byte
+constexpr float kNvSmallest = 1e-30F;         // blocks below count as zero: the reciprocal would overflow
+constexpr std::int64_t kNvScaleOffset = 320;  // of the scales in planes
 
 // Integers of 16 columns; their scale is returned, NaN when a value is not finite.
 TETRAD_SIMD_INLINE float nv_quantize(F32x16 x, F32x16& q) {
@@ -46,19 +46,15 @@ TETRAD_SIMD_INLINE F32x16 nv_block(const float* x, std::int64_t k, std::int64_t 
   return at + 16 <= k ? load(x + at) : zero();  // k is a multiple of 16
 }
 
-void pack_nvfp4_row(const float* x, std::int64_t k, bool planes, std::byte* out) {
-  const std::int64_t group_bytes = planes ? kNvfp4PlaneBytes : kNvfp4WordBytes;
-  for (std::int64_t begin = 0; begin < k; begin += 128, out += group_bytes) {
+void pack_nvfp4_row(const float* x, std::int64_t k, std::byte* out) {
+  for (std::int64_t begin = 0; begin < k; begin += 128, out += kNvfp4PlaneBytes) {
     float scales[16];
     for (int block = 0; block < 8; ++block) {
       F32x16 q;
       scales[2 * block] = scales[2 * block + 1] = nv_quantize(nv_block(x, k, begin + 16 * block), q);
-      if (planes)
-        nv_store_planes(q, block, out);
-      else
-        nv_store_words(q, block, out);
+      nv_store_planes(q, block, out);
     }
-    __builtin_memcpy(out + (planes ? kNvScaleOffset : kNvWordBytes), scales, 64);
+    __builtin_memcpy(out + kNvScaleOffset, scales, 64);
   }
 }
 
@@ -153,107 +149,10 @@ void multiply_nvfp4(const RawWeight& w, std::int64_t row, const Nvfp4Args& args)
   }
 }
 
-void decode_nvfp4_panel(const RawWeight& w, std::int64_t row, std::int64_t count, std::byte* out) {
-  for (std::int64_t i = row; i < row + count; ++i) {
-    const std::byte* codes = w.data + i * (w.cols / 2);
-    const std::byte* scales = w.scales + i * w.scale_cols;
-    std::byte tail_codes[64], tail_scales[8];
-    for (std::int64_t left = w.cols; left > 0; left -= 128, codes += 64, scales += 8, out += kNvfp4WordBytes) {
-      if (left < 128) {
-        nv_tail(w.cols, codes, scales, tail_codes, tail_scales);
-        codes = tail_codes;
-        scales = tail_scales;
-      }
-      nv_codes_to_words(codes, out);
-      store(reinterpret_cast<float*>(out + kNvWordBytes), nv_scales(scales));
-    }
-  }
-}
-
-// Groups taken at a time: the block's rows of x stay in L1, the sums wait in memory, 16 floats a result.
-constexpr std::int64_t kNvBlockGroups = 8, kNvStripRows = 96;
-
-template <unsigned kM, unsigned kN>
-inline void nv_panel_block(const std::byte* x, std::int64_t x_stride, const std::byte* w, std::int64_t w_stride,
-                           std::int64_t groups, bool first, float* sums) {
-  constexpr int kLanes = 16 / kNvParts, kPartBytes = 256 / kNvParts;
-  for (int part = 0; part < kNvParts; ++part) {
-    Part acc[kM][kN];
-#pragma GCC unroll 8
-    for (unsigned i = 0; i < kM; ++i)
-#pragma GCC unroll 8
-      for (unsigned j = 0; j < kN; ++j)
-        acc[i][j] = first ? part_zero() : part_load(sums + (i * kN + j) * 16 + part * kLanes);
-    for (std::int64_t g = 0; g < groups; ++g) {
-      const std::byte* xg = x + g * kNvfp4WordBytes;
-      const std::byte* wg = w + g * kNvfp4WordBytes;
-      NvWords words[kN];
-      Part scale[kN];
-#pragma GCC unroll 8
-      for (unsigned j = 0; j < kN; ++j) {
-        words[j] = nv_load_words(wg + j * w_stride + part * kPartBytes);
-        scale[j] = part_load(reinterpret_cast<const float*>(wg + j * w_stride + kNvWordBytes) + part * kLanes);
-      }
-#pragma GCC unroll 8
-      for (unsigned i = 0; i < kM; ++i) {
-        const std::byte* xi = xg + i * x_stride;
-        const Part x_scale = part_load(reinterpret_cast<const float*>(xi + kNvWordBytes) + part * kLanes);
-#pragma GCC unroll 8
-        for (unsigned j = 0; j < kN; ++j)
-          acc[i][j] = part_fma(nv_dot_words(words[j], xi + part * kPartBytes), part_mul(scale[j], x_scale), acc[i][j]);
-      }
-    }
-#pragma GCC unroll 8
-    for (unsigned i = 0; i < kM; ++i)
-#pragma GCC unroll 8
-      for (unsigned j = 0; j < kN; ++j) part_store(sums + (i * kN + j) * 16 + part * kLanes, acc[i][j]);
-  }
-}
-
-template <unsigned kM, unsigned kN>
-inline void nv_finish_block(const Nvfp4Args& args, float* y, const float* sums) {
-  for (unsigned i = 0; i < kM; ++i)
-    for (unsigned j = 0; j < kN; ++j) y[i * args.y_stride + j] = nv_finish(load(sums + (i * kN + j) * 16), args);
-}
-
-// kM rows of x with rows [n, end) of the panel, end - n <= kNvStripRows.
-template <unsigned kM>
-inline void nv_panel_strip(const Nvfp4Args& args, std::int64_t groups, std::int64_t m, std::int64_t n,
-                           std::int64_t end) {
-  alignas(64) float sums[kM * unsigned{kNvStripRows} * 16];
-  const std::int64_t w_stride = groups * kNvfp4WordBytes;
-  float* y = args.y + m * args.y_stride;
-  for (std::int64_t begin = 0; begin < groups; begin += kNvBlockGroups) {
-    const bool last = groups - begin <= kNvBlockGroups;
-    const std::int64_t count = last ? groups - begin : kNvBlockGroups;
-    const std::byte* x = args.x + m * args.x_stride + begin * kNvfp4WordBytes;
-    const std::byte* w = args.panel + begin * kNvfp4WordBytes;
-    float* s = sums;
-    std::int64_t row = n;
-    for (; row + kNvBlockN <= end; row += kNvBlockN, s += kM * kNvBlockN * 16) {
-      nv_panel_block<kM, kNvBlockN>(x, args.x_stride, w + row * w_stride, w_stride, count, begin == 0, s);
-      if (last) nv_finish_block<kM, kNvBlockN>(args, y + row, s);
-    }
-    for (; row < end; ++row, s += kM * 16) {
-      nv_panel_block<kM, 1>(x, args.x_stride, w + row * w_stride, w_stride, count, begin == 0, s);
-      if (last) nv_finish_block<kM, 1>(args, y + row, s);
-    }
-  }
-}
-
-void multiply_nvfp4_panel(std::int64_t cols, const Nvfp4Args& args) {
-  const std::int64_t groups = (cols + 127) / 128;
-  for (std::int64_t n = 0; n < args.n; n += kNvStripRows) {
-    const std::int64_t end = args.n - n < kNvStripRows ? args.n : n + kNvStripRows;
-    std::int64_t m = 0;
-    for (; m + kNvBlockM <= args.m; m += kNvBlockM) nv_panel_strip<kNvBlockM>(args, groups, m, n, end);
-    for (; m < args.m; ++m) nv_panel_strip<1>(args, groups, m, n, end);
-  }
-}
+#include "kernels/nvfp4_tile_simd.h"
 
 void fill_nvfp4(KernelTable& table) {
   table.pack_nvfp4_row = pack_nvfp4_row;
   table.multiply_nvfp4 = multiply_nvfp4;
-  table.decode_nvfp4_panel = decode_nvfp4_panel;
-  table.multiply_nvfp4_panel = multiply_nvfp4_panel;
+  fill_nvfp4_tiles(table);
 }

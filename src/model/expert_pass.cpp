@@ -185,7 +185,8 @@ void record(const ExpertPass& pass, std::span<const RoutedRow> rows, ExpertActiv
 }  // namespace
 
 std::uint64_t expert_bytes_per_row(const ModelConfig& config) {
-  const auto packed = static_cast<std::uint64_t>(nvfp4_groups(config.hidden) * kNvfp4WordBytes);
+  // As linear() packs them: 4-byte values in tiles, whose classes are padded.
+  const auto packed = static_cast<std::uint64_t>((config.hidden + 127) / 128 * 128 + 256) * sizeof(float);
   return static_cast<std::uint64_t>(config.hidden + 2 * config.expert_width) * sizeof(float) + packed +
          sizeof(RoutedRow);
 }

@@ -1,7 +1,4 @@
 // NVFP4 products for AVX2. Meaning: nvfp4_simd.h.
-constexpr int kNvParts = 2;
-constexpr unsigned kNvBlockM = 4, kNvBlockN = 2;
-
 TETRAD_SIMD_INLINE __m256i nv_load(const std::byte* p) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i_u*>(p));
 }
@@ -52,45 +49,10 @@ TETRAD_SIMD_INLINE F32x16 nv_add_dot(const NvCodes& w, F32x16 w_scale, const NvP
   return {nv_add_half(w, w_scale.lo, x.at, 0, sum.lo), nv_add_half(w, w_scale.hi, x.at + 32, 1, sum.hi)};
 }
 
-struct NvWords {
-  __m256i v[4];
-};
-TETRAD_SIMD_INLINE NvWords nv_load_words(const std::byte* p) {
-  return {{nv_load(p), nv_load(p + 32), nv_load(p + 64), nv_load(p + 96)}};
-}
-TETRAD_SIMD_INLINE Part nv_dot_words(const NvWords& w, const std::byte* x) {
-  const __m256i a = _mm256_add_epi32(_mm256_madd_epi16(w.v[0], nv_load(x)), _mm256_madd_epi16(w.v[1], nv_load(x + 32)));
-  const __m256i b =
-      _mm256_add_epi32(_mm256_madd_epi16(w.v[2], nv_load(x + 64)), _mm256_madd_epi16(w.v[3], nv_load(x + 96)));
-  return {_mm256_cvtepi32_ps(_mm256_add_epi32(a, b))};
-}
-TETRAD_SIMD_INLINE Part part_mul(Part a, Part b) { return {_mm256_mul_ps(a.v, b.v)}; }
-
-// 64 bytes of codes as words: in each half, vector j holds columns 2j and 2j + 1 of each dword.
-TETRAD_SIMD_INLINE void nv_codes_to_words(const std::byte* codes, std::byte* out) {
-  const __m256i mask = _mm256_set1_epi8(0x0F);
-  const __m256i table =
-      _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12));
-  for (int h = 0; h < 2; ++h) {
-    const __m256i raw = nv_load(codes + 32 * h);
-    const __m256i even = _mm256_shuffle_epi8(table, _mm256_and_si256(raw, mask));
-    const __m256i odd = _mm256_shuffle_epi8(table, _mm256_and_si256(_mm256_srli_epi16(raw, 4), mask));
-    for (int j = 0; j < 4; ++j) {
-      const __m128i up = _mm_cvtsi32_si128(24 - 8 * j);
-      const __m256i low = _mm256_srli_epi32(_mm256_srai_epi32(_mm256_sll_epi32(even, up), 8), 16);
-      const __m256i high = _mm256_slli_epi32(_mm256_srai_epi32(_mm256_sll_epi32(odd, up), 24), 16);
-      _mm256_storeu_si256(reinterpret_cast<__m256i_u*>(out + 128 * h + 32 * j), _mm256_or_si256(low, high));
-    }
-  }
-}
-
-// Values of 16 columns, integers up to 32639 in size, of block `block`, to their places in words.
-TETRAD_SIMD_INLINE void nv_store_words(F32x16 values, int block, std::byte* out) {
-  const __m256i packed = _mm256_packs_epi32(_mm256_cvtps_epi32(values.lo), _mm256_cvtps_epi32(values.hi));
-  std::int32_t pairs[8];
-  _mm256_storeu_si256(reinterpret_cast<__m256i_u*>(pairs), _mm256_permute4x64_epi64(packed, 0xD8));
-  for (int i = 0; i < 8; ++i)
-    __builtin_memcpy(out + 128 * (block / 4) + 32 * (i % 4) + 4 * (2 * (block % 4) + i / 4), pairs + i, 4);
+// Integers of 16 columns as 8 pairs of 16 bits.
+TETRAD_SIMD_INLINE void nv_pairs(F32x16 q, std::int32_t* out) {
+  const __m256i packed = _mm256_packs_epi32(_mm256_cvtps_epi32(q.lo), _mm256_cvtps_epi32(q.hi));
+  _mm256_storeu_si256(reinterpret_cast<__m256i_u*>(out), _mm256_permute4x64_epi64(packed, 0xD8));
 }
 
 // The low bytes of 16 lanes, those of even columns first.
@@ -102,7 +64,8 @@ TETRAD_SIMD_INLINE __m128i nv_bytes(__m256i lo, __m256i hi) {
   return _mm_shuffle_epi8(bytes, _mm_setr_epi8(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15));
 }
 
-// The same to planes, with -12 times the sums of the block's dwords.
+// Values of 16 columns, integers up to 32639 in size, of block `block`, to their places in planes, with -12 times the
+// sums of the block's dwords.
 TETRAD_SIMD_INLINE void nv_store_planes(F32x16 values, int block, std::byte* out) {
   const __m256i lo = _mm256_cvtps_epi32(values.lo), hi = _mm256_cvtps_epi32(values.hi), half = _mm256_set1_epi32(128);
   const __m128i low_bytes = nv_bytes(lo, hi);

@@ -1,7 +1,4 @@
 // NVFP4 products for AVX-512 with VNNI. Meaning: nvfp4_simd.h.
-constexpr int kNvParts = 1;
-constexpr unsigned kNvBlockM = 6, kNvBlockN = 2;
-
 TETRAD_SIMD_INLINE __m512i nv_load(const std::byte* p) { return _mm512_loadu_si512(p); }
 
 // Codes plus 12, so that they are unsigned: columns 2b of dword d (even) and 2b + 1 (odd) in byte b of dword d.
@@ -44,43 +41,13 @@ TETRAD_SIMD_INLINE F32x16 nv_add_dot(const NvCodes& w, F32x16 w_scale, const NvP
   return {_mm512_fmadd_ps(dot, _mm512_mul_ps(w_scale.v, x.scale), sum.v)};
 }
 
-struct NvWords {
-  __m512i v[4];
-};
-TETRAD_SIMD_INLINE NvWords nv_load_words(const std::byte* p) {
-  return {{nv_load(p), nv_load(p + 64), nv_load(p + 128), nv_load(p + 192)}};
-}
-TETRAD_SIMD_INLINE Part nv_dot_words(const NvWords& w, const std::byte* x) {
-  __m512i sum = _mm512_madd_epi16(w.v[0], nv_load(x));
-  sum = _mm512_dpwssd_epi32(sum, w.v[1], nv_load(x + 64));
-  sum = _mm512_dpwssd_epi32(sum, w.v[2], nv_load(x + 128));
-  sum = _mm512_dpwssd_epi32(sum, w.v[3], nv_load(x + 192));
-  return {_mm512_cvtepi32_ps(sum)};
-}
-TETRAD_SIMD_INLINE Part part_mul(Part a, Part b) { return {_mm512_mul_ps(a.v, b.v)}; }
-
-// 64 bytes of codes as words: vector j holds columns 2j and 2j + 1 of each dword.
-TETRAD_SIMD_INLINE void nv_codes_to_words(const std::byte* codes, std::byte* out) {
-  const __m512i raw = nv_load(codes);
-  const __m256i half = _mm256_setr_epi16(0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12);
-  const __m512i table = _mm512_broadcast_i64x4(half);
-  for (unsigned j = 0; j < 4; ++j) {
-    const __m512i byte = _mm512_srli_epi32(raw, 8 * j);
-    const __m512i low = _mm512_and_si512(byte, _mm512_set1_epi32(0x0000000F));
-    const __m512i high = _mm512_and_si512(_mm512_slli_epi32(byte, 12), _mm512_set1_epi32(0x000F0000));
-    _mm512_storeu_si512(out + 64 * j, _mm512_permutexvar_epi16(_mm512_or_si512(low, high), table));
-  }
+// Integers of 16 columns as 8 pairs of 16 bits.
+TETRAD_SIMD_INLINE void nv_pairs(F32x16 q, std::int32_t* out) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i_u*>(out), _mm512_cvtepi32_epi16(_mm512_cvtps_epi32(q.v)));
 }
 
-// Values of 16 columns, integers up to 32639 in size, of block `block`, to their places in words.
-TETRAD_SIMD_INLINE void nv_store_words(F32x16 values, int block, std::byte* out) {
-  const __m256i words = _mm512_cvtepi32_epi16(_mm512_cvtps_epi32(values.v));  // 8 pairs: dword 2 block has four of them
-  std::int32_t pairs[8];
-  _mm256_storeu_si256(reinterpret_cast<__m256i_u*>(pairs), words);
-  for (int i = 0; i < 8; ++i) __builtin_memcpy(out + 64 * (i % 4) + 4 * (2 * block + i / 4), pairs + i, 4);
-}
-
-// The same to planes, with -12 times the sums of the block's dwords.
+// Values of 16 columns, integers up to 32639 in size, of block `block`, to their places in planes, with -12 times the
+// sums of the block's dwords.
 TETRAD_SIMD_INLINE void nv_store_planes(F32x16 values, int block, std::byte* out) {
   const __m512i q = _mm512_cvtps_epi32(values.v);
   const __m512i high = _mm512_srai_epi32(_mm512_add_epi32(q, _mm512_set1_epi32(128)), 8);

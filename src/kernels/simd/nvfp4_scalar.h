@@ -1,7 +1,4 @@
 // NVFP4 products for any CPU. Meaning: nvfp4_simd.h.
-constexpr int kNvParts = 4;
-constexpr unsigned kNvBlockM = 2, kNvBlockN = 2;
-
 constexpr std::int8_t kNvTwice[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
 
 struct NvCodes {
@@ -41,43 +38,8 @@ TETRAD_SIMD_INLINE F32x16 nv_add_dot(const NvCodes& w, F32x16 w_scale, const NvP
   return fma(dot, w_scale * load(reinterpret_cast<const float*>(x.at + 320)), sums);
 }
 
-struct NvWords {
-  const std::byte* at;
-};
-TETRAD_SIMD_INLINE NvWords nv_load_words(const std::byte* p) { return {p}; }
-TETRAD_SIMD_INLINE std::int32_t nv_word(const std::byte* p) {
-  std::int16_t word;
-  __builtin_memcpy(&word, p, 2);
-  return word;
-}
-TETRAD_SIMD_INLINE Part nv_dot_words(const NvWords& w, const std::byte* x) {
-  Part dot;
-  for (int d = 0; d < 4; ++d) {
-    std::int32_t sum = 0;
-    for (int i = 0; i < 8; ++i) sum += nv_word(w.at + 16 * d + 2 * i) * nv_word(x + 16 * d + 2 * i);
-    dot.v[d] = static_cast<float>(sum);
-  }
-  return dot;
-}
-TETRAD_SIMD_INLINE Part part_mul(Part a, Part b) {
-  for (int j = 0; j < 4; ++j) a.v[j] = a.v[j] * b.v[j];
-  return a;
-}
-TETRAD_SIMD_INLINE void nv_codes_to_words(const std::byte* codes, std::byte* out) {
-  const NvCodes decoded = nv_codes(codes);
-  for (int i = 0; i < 128; ++i) {
-    const std::int16_t word = decoded.w[i];
-    __builtin_memcpy(out + 2 * i, &word, 2);
-  }
-}
-TETRAD_SIMD_INLINE void nv_store_words(F32x16 values, int block, std::byte* out) {
-  for (int j = 0; j < 16; ++j) {
-    const auto word = static_cast<std::int16_t>(values.v[j]);
-    __builtin_memcpy(out + 2 * (16 * block + j), &word, 2);
-  }
-}
-
-// The same to planes, with -12 times the sums of the block's dwords.
+// Values of 16 columns, integers up to 32639 in size, of block `block`, to their places in planes, with -12 times the
+// sums of the block's dwords.
 TETRAD_SIMD_INLINE void nv_store_planes(F32x16 values, int block, std::byte* out) {
   std::int32_t sums[2] = {0, 0};
   for (int j = 0; j < 16; ++j) {

@@ -16,6 +16,8 @@ TETRAD_SIMD_INLINE F32x16 zero() { return {_mm256_setzero_ps(), _mm256_setzero_p
 TETRAD_SIMD_INLINE F32x16 iota() {
   return {_mm256_setr_ps(0, 1, 2, 3, 4, 5, 6, 7), _mm256_setr_ps(8, 9, 10, 11, 12, 13, 14, 15)};
 }
+// One load, not one for each use.
+TETRAD_SIMD_INLINE void keep(F32x16& a) { __asm__("" : "+x"(a.lo), "+x"(a.hi)); }
 TETRAD_SIMD_INLINE F32x16 load_partial(const float* p, int n) {
   float buffer[16] = {};
   for (int j = 0; j < n; ++j) buffer[j] = p[j];
@@ -34,6 +36,9 @@ struct Part {
 constexpr int kParts = 2;
 TETRAD_SIMD_INLINE Part part_zero() { return {_mm256_setzero_ps()}; }
 TETRAD_SIMD_INLINE Part part_load(const float* p) { return {_mm256_loadu_ps(p)}; }
+TETRAD_SIMD_INLINE Part part_set1(float a) { return {_mm256_set1_ps(a)}; }
+TETRAD_SIMD_INLINE Part part_add(Part a, Part b) { return {_mm256_add_ps(a.v, b.v)}; }
+TETRAD_SIMD_INLINE Part part_mul(Part a, Part b) { return {_mm256_mul_ps(a.v, b.v)}; }
 TETRAD_SIMD_INLINE Part part_fma(Part a, Part b, Part c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
 TETRAD_SIMD_INLINE void part_store(float* p, Part a) { _mm256_storeu_ps(p, a.v); }
 

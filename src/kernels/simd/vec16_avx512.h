@@ -11,6 +11,8 @@ TETRAD_SIMD_INLINE void store(float* p, F32x16 a) { _mm512_storeu_ps(p, a.v); }
 TETRAD_SIMD_INLINE F32x16 set1(float a) { return {_mm512_set1_ps(a)}; }
 TETRAD_SIMD_INLINE F32x16 zero() { return {_mm512_setzero_ps()}; }
 TETRAD_SIMD_INLINE F32x16 iota() { return {_mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)}; }
+// One load, not one for each use.
+TETRAD_SIMD_INLINE void keep(F32x16& a) { __asm__("" : "+v"(a.v)); }
 TETRAD_SIMD_INLINE F32x16 load_partial(const float* p, int n) {
   return {_mm512_maskz_loadu_ps(static_cast<__mmask16>((1U << n) - 1U), p)};
 }
@@ -25,6 +27,9 @@ struct Part {
 constexpr int kParts = 1;
 TETRAD_SIMD_INLINE Part part_zero() { return {_mm512_setzero_ps()}; }
 TETRAD_SIMD_INLINE Part part_load(const float* p) { return {_mm512_loadu_ps(p)}; }
+TETRAD_SIMD_INLINE Part part_set1(float a) { return {_mm512_set1_ps(a)}; }
+TETRAD_SIMD_INLINE Part part_add(Part a, Part b) { return {_mm512_add_ps(a.v, b.v)}; }
+TETRAD_SIMD_INLINE Part part_mul(Part a, Part b) { return {_mm512_mul_ps(a.v, b.v)}; }
 TETRAD_SIMD_INLINE Part part_fma(Part a, Part b, Part c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
 TETRAD_SIMD_INLINE void part_store(float* p, Part a) { _mm512_storeu_ps(p, a.v); }
 

@@ -22,6 +22,8 @@ TETRAD_SIMD_INLINE void store(float* p, F32x16 a) {
 TETRAD_SIMD_INLINE F32x16 set1(float a) { TETRAD_LANES(a); }
 TETRAD_SIMD_INLINE F32x16 zero() { TETRAD_LANES(0.0F); }
 TETRAD_SIMD_INLINE F32x16 iota() { TETRAD_LANES(static_cast<float>(j)); }
+// One load, not one for each use.
+TETRAD_SIMD_INLINE void keep(F32x16& a) { static_cast<void>(a); }
 TETRAD_SIMD_INLINE F32x16 load_partial(const float* p, int n) { TETRAD_LANES(j < n ? p[j] : 0.0F); }
 TETRAD_SIMD_INLINE void store_partial(float* p, F32x16 a, int n) {
   for (int j = 0; j < n; ++j) p[j] = a.v[j];
