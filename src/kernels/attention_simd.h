@@ -3,12 +3,15 @@
 // sums but the softmax's one. Every row's arithmetic depends on its own query and keys alone - masked keys are never
 // multiplied in - so it is the same in every block, chunk and batch.
 
+#include "kernels/simd/tile_transpose.h"
+
 #if TETRAD_SIMD_TARGET == TETRAD_SIMD_AVX512
-constexpr unsigned kScoreRows = 8, kValueVectors = 4;
+constexpr unsigned kValueVectors = 4;
 #else
-constexpr unsigned kScoreRows = 4, kValueVectors = 1;
+constexpr unsigned kValueVectors = 1;
 #endif
-constexpr unsigned kValueRows = 4;
+constexpr unsigned kScoreRows = 8, kValueRows = 6;
+constexpr std::int64_t kValueKeys = 32;  // whose values are gathered at a time: 16 KiB of F32 at head_dim 128
 
 struct AttendState {  // scratch of one call
   float* scores;      // [rows, kAttendKeyTile]
@@ -16,10 +19,7 @@ struct AttendState {  // scratch of one call
   float* maxima;      // [rows]
   float* totals;      // [rows]
   float* keys;        // [head_dim, 16]
-  // The tile's keys and values: key `begin + i` at tile_k + i * stride.
-  const float* tile_k;
-  const float* tile_v;
-  std::int64_t stride;
+  float* gathered;    // [kValueKeys, head_dim], only when paged
 };
 
 TETRAD_SIMD_INLINE std::int64_t row_offset(const AttendArgs& args, std::int64_t row) {
@@ -48,15 +48,54 @@ inline void score_rows(const AttendArgs& args, const AttendState& state, std::in
     store(state.scores + (row + i) * kAttendKeyTile + column, acc[i] * set1(args.scale));
 }
 
-inline void score_tile(const AttendArgs& args, const AttendState& state, std::int64_t begin, std::int64_t count) {
-  for (std::int64_t column = 0; column < count; column += 16) {
-    for (std::int64_t j = 0; j < 16; ++j) {
-      const float* key = column + j < count ? state.tile_k + (column + j) * state.stride : nullptr;
-      for (std::int64_t d = 0; d < args.head_dim; ++d) state.keys[16 * d + j] = key != nullptr ? key[d] : 0.0F;
+// Rows [first, first + count) of keys or values as F32, one behind another; the rows after them are fetched meanwhile,
+// since the hardware does not foresee where the next slot lies. Then the arithmetic is that of keys that lie so
+// already.
+TETRAD_SIMD_INLINE void gather(const AttendArgs& args, const std::byte* rows, std::int64_t first, std::int64_t count,
+                               std::int64_t keys, float* out) {
+  const std::int64_t size = args.paged_bf16 ? 2 : 4, bytes = args.head_dim * size;
+  for (std::int64_t i = first; i < first + count; ++i, out += args.head_dim) {
+    const std::byte* row = rows + args.slots[i] * args.kv_stride * size;
+    if (i + count < keys) {
+      const std::byte* later = rows + args.slots[i + count] * args.kv_stride * size;
+      for (std::int64_t line = 0; line < bytes; line += 64) __builtin_prefetch(later + line);
     }
-    std::int64_t row = (begin + column - args.first_position) * args.group;  // rows before it see none of these keys
+    if (args.paged_bf16)
+      for (std::int64_t d = 0; d < args.head_dim; d += 16) store(out + d, from_bf16(row + 2 * d));
+    else
+      for (std::int64_t d = 0; d < args.head_dim; d += 16) store(out + d, from_f32(row + 4 * d));
+  }
+}
+
+// 16 keys, `stride` floats apart, to [head_dim, 16]; those beyond `count` are zeros.
+inline void transpose_keys(const float* k, std::int64_t stride, std::int64_t count, std::int64_t head_dim, float* out) {
+#if TETRAD_SIMD_TARGET != TETRAD_SIMD_SCALAR
+  constexpr std::int64_t kLanes = 16 / kParts;
+  if (count == 16) {
+    for (std::int64_t j = 0; j < 16; j += kLanes)
+      for (std::int64_t d = 0; d < head_dim; d += 16)
+        tile_transpose(reinterpret_cast<const std::byte*>(k + j * stride + d), 4 * stride, out + 16 * d + j, 16);
+    return;
+  }
+#endif
+  for (std::int64_t j = 0; j < 16; ++j)
+    for (std::int64_t d = 0; d < head_dim; ++d) out[16 * d + j] = j < count ? k[j * stride + d] : 0.0F;
+}
+
+inline void score_tile(const AttendArgs& args, const AttendState& state, std::int64_t begin, std::int64_t end) {
+  for (std::int64_t first = begin; first < end; first += 16) {
+    const std::int64_t count = end - first < 16 ? end - first : 16, column = first - begin;
+    if (args.slots != nullptr) {
+      gather(args, args.paged_k, first, count, end, state.gathered);
+      transpose_keys(state.gathered, args.head_dim, count, args.head_dim, state.keys);
+    } else {
+      transpose_keys(args.k + first * args.kv_stride, args.kv_stride, count, args.head_dim, state.keys);
+    }
+    std::int64_t row = (first - args.first_position) * args.group;  // rows before it see none of these keys
     row = row > 0 ? row : 0;
     for (; row + kScoreRows <= args.rows; row += kScoreRows) score_rows<kScoreRows>(args, state, row, column);
+    if (row + 6 <= args.rows) score_rows<6>(args, state, row, column), row += 6;
+    for (; row + 3 <= args.rows; row += 3) score_rows<3>(args, state, row, column);
     for (; row < args.rows; ++row) score_rows<1>(args, state, row, column);
   }
 }
@@ -87,16 +126,19 @@ inline void softmax_row(const AttendArgs& args, const AttendState& state, std::i
   state.maxima[row] = maximum;
 }
 
+// Adds keys [first, last) of the tile to kRows rows; v: the value of key `first`.
 template <unsigned kRows, unsigned kVectors>
 inline void value_rows(const AttendArgs& args, const AttendState& state, std::int64_t row, std::int64_t first,
-                       std::int64_t count, std::int64_t d) {
+                       std::int64_t last, const float* v, std::int64_t v_stride, std::int64_t d) {
   F32x16 acc[kRows][kVectors];
   float* sums = state.sums + row * args.head_dim + d;
+#pragma GCC unroll 8
   for (unsigned i = 0; i < kRows; ++i)
+#pragma GCC unroll 8
     for (unsigned j = 0; j < kVectors; ++j) acc[i][j] = load(sums + i * args.head_dim + 16 * j);
   const float* p = state.scores + row * kAttendKeyTile;
-  const float* v = state.tile_v + first * state.stride + d;
-  for (std::int64_t key = first; key < count; ++key, v += state.stride) {
+  v += d;
+  for (std::int64_t key = first; key < last; ++key, v += v_stride) {
     F32x16 value[kVectors];
 #pragma GCC unroll 8
     for (unsigned j = 0; j < kVectors; ++j) value[j] = load(v + 16 * j);
@@ -107,71 +149,65 @@ inline void value_rows(const AttendArgs& args, const AttendState& state, std::in
       for (unsigned j = 0; j < kVectors; ++j) acc[i][j] = fma(weight, value[j], acc[i][j]);
     }
   }
+#pragma GCC unroll 8
   for (unsigned i = 0; i < kRows; ++i)
+#pragma GCC unroll 8
     for (unsigned j = 0; j < kVectors; ++j) store(sums + i * args.head_dim + 16 * j, acc[i][j]);
 }
 
 template <unsigned kRows>
 inline void value_block(const AttendArgs& args, const AttendState& state, std::int64_t row, std::int64_t first,
-                        std::int64_t count) {
+                        std::int64_t last, const float* v, std::int64_t v_stride) {
   std::int64_t d = 0;
   for (; d + 16 * kValueVectors <= args.head_dim; d += 16 * kValueVectors)
-    value_rows<kRows, kValueVectors>(args, state, row, first, count, d);
-  for (; d < args.head_dim; d += 16) value_rows<kRows, 1>(args, state, row, first, count, d);
+    value_rows<kRows, kValueVectors>(args, state, row, first, last, v, v_stride, d);
+  for (; d < args.head_dim; d += 16) value_rows<kRows, 1>(args, state, row, first, last, v, v_stride, d);
 }
 
-inline void value_tile(const AttendArgs& args, const AttendState& state, std::int64_t begin) {
+// kRows rows with keys [first, last) of the tile at `begin`: those that the first row sees, for all of them together.
+template <unsigned kRows>
+inline void value_group(const AttendArgs& args, const AttendState& state, std::int64_t begin, std::int64_t row,
+                        std::int64_t first, std::int64_t last, const float* v, std::int64_t v_stride) {
+  std::int64_t shared = keys_seen(args, row, begin);
+  shared = shared < first ? first : (shared < last ? shared : last);
+  if (shared > first) value_block<kRows>(args, state, row, first, shared, v, v_stride);
+  if (shared == last) return;
+  for (unsigned i = 0; i < kRows; ++i) {
+    const std::int64_t seen = keys_seen(args, row + i, begin), end = seen < last ? seen : last;
+    if (end > shared) value_block<1>(args, state, row + i, shared, end, v + (shared - first) * v_stride, v_stride);
+  }
+}
+
+// All rows with keys [first, last) of the tile.
+inline void value_keys(const AttendArgs& args, const AttendState& state, std::int64_t begin, std::int64_t first,
+                       std::int64_t last, const float* v, std::int64_t v_stride) {
   std::int64_t row = 0;
-  for (; row + kValueRows <= args.rows; row += kValueRows) {
-    std::int64_t shared = keys_seen(args, row, begin);  // the first row sees the fewest
-    shared = shared > 0 ? shared : 0;
-    if (shared > 0) value_block<kValueRows>(args, state, row, 0, shared);
-    for (unsigned i = 0; i < kValueRows; ++i)
-      if (const std::int64_t seen = keys_seen(args, row + i, begin); seen > shared)
-        value_block<1>(args, state, row + i, shared, seen);
-  }
-  for (; row < args.rows; ++row)
-    if (const std::int64_t seen = keys_seen(args, row, begin); seen > 0) value_block<1>(args, state, row, 0, seen);
+  for (; row + kValueRows <= args.rows; row += kValueRows)
+    value_group<kValueRows>(args, state, begin, row, first, last, v, v_stride);
+  for (; row + 2 <= args.rows; row += 2) value_group<2>(args, state, begin, row, first, last, v, v_stride);
+  if (row < args.rows) value_group<1>(args, state, begin, row, first, last, v, v_stride);
 }
 
-// Rows of a page to F32, one behind another: then the arithmetic is that of keys that lie so already.
-TETRAD_SIMD_INLINE void gather(const AttendArgs& args, const std::byte* rows, std::int64_t begin, std::int64_t count,
-                               float* out) {
-  const std::int64_t size = args.paged_bf16 ? 2 : 4;
-  for (std::int64_t i = 0; i < count; ++i) {
-    const std::byte* row = rows + args.slots[begin + i] * args.kv_stride * size;
-    float* to = out + i * args.head_dim;
-    if (args.paged_bf16)
-      for (std::int64_t d = 0; d < args.head_dim; d += 16) store(to + d, from_bf16(row + 2 * d));
-    else
-      for (std::int64_t d = 0; d < args.head_dim; d += 16) store(to + d, from_f32(row + 4 * d));
-  }
-}
-
-inline void set_tile(const AttendArgs& args, AttendState& state, float* gathered, std::int64_t begin,
-                     std::int64_t count) {
+inline void value_tile(const AttendArgs& args, const AttendState& state, std::int64_t begin, std::int64_t end) {
   if (args.slots == nullptr) {
-    state.tile_k = args.k + begin * args.kv_stride;
-    state.tile_v = args.v + begin * args.kv_stride;
-    state.stride = args.kv_stride;
+    value_keys(args, state, begin, 0, end - begin, args.v + begin * args.kv_stride, args.kv_stride);
     return;
   }
-  float* values = gathered + kAttendKeyTile * args.head_dim;
-  gather(args, args.paged_k, begin, count, gathered);
-  gather(args, args.paged_v, begin, count, values);
-  state.tile_k = gathered;
-  state.tile_v = values;
-  state.stride = args.head_dim;
+  for (std::int64_t at = begin; at < end; at += kValueKeys) {
+    const std::int64_t count = end - at < kValueKeys ? end - at : kValueKeys;
+    gather(args, args.paged_v, at, count, end, state.gathered);
+    value_keys(args, state, begin, at - begin, at - begin + count, state.gathered, args.head_dim);
+  }
 }
 
 void attend(const AttendArgs& args) {
   AttendState state;
   state.scores = args.scratch;
   state.sums = state.scores + args.rows * kAttendKeyTile;
-  state.maxima = state.sums + args.rows * args.head_dim;
+  state.keys = state.sums + args.rows * args.head_dim;
+  state.gathered = state.keys + 16 * args.head_dim;
+  state.maxima = state.gathered + (args.slots != nullptr ? kValueKeys * args.head_dim : 0);
   state.totals = state.maxima + args.rows;
-  state.keys = state.totals + args.rows;
-  float* gathered = state.keys + 16 * args.head_dim;  // keys and values of a tile, only when paged
   for (std::int64_t i = 0; i < args.rows * args.head_dim; ++i) state.sums[i] = 0.0F;
   for (std::int64_t row = 0; row < args.rows; ++row) {
     state.maxima[row] = -__builtin_inff();
@@ -180,11 +216,10 @@ void attend(const AttendArgs& args) {
   const std::int64_t keys = args.first_position + (args.rows - 1) / args.group + 1;
   for (std::int64_t begin = 0; begin < keys; begin += kAttendKeyTile) {
     const std::int64_t count = keys - begin < kAttendKeyTile ? keys - begin : kAttendKeyTile;
-    set_tile(args, state, gathered, begin, count);
-    score_tile(args, state, begin, count);
+    score_tile(args, state, begin, begin + count);
     for (std::int64_t row = 0; row < args.rows; ++row)
       if (const std::int64_t seen = keys_seen(args, row, begin); seen > 0) softmax_row(args, state, row, seen);
-    value_tile(args, state, begin);
+    value_tile(args, state, begin, begin + count);
   }
   for (std::int64_t row = 0; row < args.rows; ++row) {
     const F32x16 factor = set1(1.0F / state.totals[row]);

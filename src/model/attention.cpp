@@ -134,7 +134,9 @@ void mix(const DecoderContext& context, std::span<const Segment> segments, Atten
 }  // namespace
 
 std::uint64_t AttentionBuffers::bytes_per_row(const ModelConfig& config) {
-  const std::int64_t floats = config.hidden + 2 * config.heads * config.head_dim + config.rotary_dim;
+  const std::int64_t q_width = config.heads * config.head_dim;
+  const std::int64_t packed = std::max(config.hidden, q_width) + 256;  // inputs as linear() packs them
+  const std::int64_t floats = config.hidden + 2 * q_width + config.rotary_dim + packed;
   return static_cast<std::uint64_t>(floats) * sizeof(float);
 }
 
