@@ -21,7 +21,7 @@ Status run_make_model(MakeModelFlags& flags, const CommonFlags& common) {
 
 void add_shape_options(CLI::App& command, RandomModelOptions& options) {
   const auto number = [&](const char* name, std::optional<std::int64_t>& value, const char* about) {
-    command.add_option(name, value, about)->check(CLI::PositiveNumber);
+    command.add_option(name, value, about)->check(CLI::Range(1, 1 << 30));
   };
   command.add_option("--like", options.like, "the model whose shape it has (default minimax-m2.7)")
       ->check(CLI::IsMember(known_model_shapes()));

@@ -36,7 +36,7 @@ Result<ModelShape> chosen_shape(const RandomModelOptions& o) {
   shape.hidden = o.hidden.value_or(shape.hidden);
   shape.width = o.width.value_or(shape.width);
   shape.heads = o.heads.value_or(shape.heads);
-  shape.kv_heads = o.kv_heads.value_or(std::min(shape.kv_heads, shape.heads));
+  shape.kv_heads = o.kv_heads.value_or(shape.kv_heads);
   shape.head_dim = o.head_dim.value_or(shape.head_dim);
   shape.top_k = o.top_k.value_or(std::min(shape.top_k, shape.experts));
   if (o.format == StoredFormat::kNvfp4ModelOpt && (shape.hidden % 16 != 0 || shape.width % 16 != 0))

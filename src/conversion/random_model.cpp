@@ -94,6 +94,18 @@ Result<std::vector<std::string>> text_files(const fs::path& directory) {
   return names;
 }
 
+// Before anything is reserved: to fill a disk up and then say so would trouble whoever else writes there.
+Status check_space(const fs::path& destination, std::uint64_t bytes) {
+  std::error_code unknown;
+  fs::path parent = fs::absolute(destination).lexically_normal().parent_path();
+  while (!fs::exists(parent, unknown) && parent.has_relative_path()) parent = parent.parent_path();
+  const fs::space_info space = fs::space(parent, unknown);
+  if (unknown || space.available >= bytes) return {};
+  return make_error(ErrorCode::kIo, "not enough space", parent.string(),
+                    fmt::format("the model has {}, {} are free", format_bytes(bytes), format_bytes(space.available)),
+                    "choose fewer --layers or --experts, or another directory");
+}
+
 Status write_configs(const RandomModelOptions& options, const Json& json, const ModelConfig& config,
                      const fs::path& directory) {
   if (!options.tokenizer.empty()) {
@@ -127,6 +139,8 @@ Status write_model(const RandomModelOptions& options, const Json& json, const Ra
 
 Result<RandomModelResult> make_random_model(const RandomModelOptions& options, ThreadPool& threads) {
   const auto start = std::chrono::steady_clock::now();
+  if (options.shard_size == 0)
+    return make_error(ErrorCode::kUsage, "wrong --shard-size", "0", "a shard of 0 bytes holds nothing");
   const Json json = TETRAD_TRY(random_config(options));
   RandomModelResult result;
   result.config = TETRAD_TRY(ModelConfig::parse(json, "config.json"));
@@ -134,6 +148,7 @@ Result<RandomModelResult> make_random_model(const RandomModelOptions& options, T
   ValuePool pool(options.seed, threads);
   const RandomWeights weights = random_weights(result.config, options.seed, pool);
   const ShardLayout layout = TETRAD_TRY(ShardLayout::plan(weights.specs, options.shard_size));
+  TETRAD_TRY(check_space(options.destination, layout.total_bytes()));
   TETRAD_TRY(write_model(options, json, result, weights, layout, threads));
   result.destination = options.destination.string();
   result.like = options.like;

@@ -38,7 +38,8 @@ class Builder {
     if (row.role == Role::kRouterBias)
       return add(name, DType::kF32, row.shape, pool_.ring(RingKind::kF32, 0, kBiasSpread));
     if (row.role == Role::kNorm) return add(name, DType::kBF16, row.shape, pool_.ring(RingKind::kBF16, 1, kNormSpread));
-    add(name, DType::kBF16, row.shape, pool_.ring(RingKind::kBF16, 0, spread(row)));
+    const RingKind kind = row.role == Role::kEmbedding ? RingKind::kBF16Shuffled : RingKind::kBF16;
+    add(name, DType::kBF16, row.shape, pool_.ring(kind, 0, spread(row)));
   }
 
   // Standard deviation of a matrix's weights.

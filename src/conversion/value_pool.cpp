@@ -15,7 +15,8 @@ namespace {
 constexpr std::size_t kBlocks = 65'537;      // prime
 constexpr std::size_t kNumbers = 1'048'573;  // prime; a little less than 16 * kBlocks
 constexpr std::size_t kBlockCodes = kNvfp4Block / 2;
-constexpr std::size_t kTurn = 1024;  // numbers or blocks of one turn of a thread
+constexpr std::size_t kStride = 648'059;  // through the numbers, for the other order; any does, as their count is prime
+constexpr std::size_t kTurn = 1024;       // numbers or blocks of one turn of a thread
 
 // The sum of 12 numbers of 16 bits, less its mean: variance 1 and, unlike logarithms and cosines, the same on every
 // machine.
@@ -76,7 +77,12 @@ const ValueRing& ValuePool::ring(RingKind kind, float mean, float deviation) {
 }
 
 ValueRing ValuePool::make_plain(const Key& key) const {
-  const std::span<const float> values = std::span(values_).first(kNumbers);
+  std::span<const float> values = std::span(values_).first(kNumbers);
+  std::vector<float> shuffled;
+  if (key.kind == RingKind::kBF16Shuffled) {
+    for (std::size_t i = 0; i < kNumbers; ++i) shuffled.push_back(values[i * kStride % kNumbers]);
+    values = shuffled;
+  }
   const auto shifted = [&](float value) { return key.mean + key.deviation * value; };
   if (key.kind == RingKind::kF32) return {converted<float>(threads_, values, shifted), sizeof(float)};
   if (key.kind == RingKind::kFp8)

@@ -15,9 +15,11 @@
 
 namespace tetrad {
 
-// How the numbers of a ring are stored. kFp8: E4M3 of kFp8Scale times the number; kNvfp4Codes and kNvfp4Scales belong
+// How the numbers of a ring are stored. kBF16Shuffled: in another order, for vectors that matrices of the other rings
+// are multiplied with: a row and a vector that are the same piece of one ring would have a product out of all
+// proportion. kFp8: E4M3 of kFp8Scale times the number; kNvfp4Codes and kNvfp4Scales belong
 // together: at the same unit of both lies the same block, quantized with max().nvfp4_tensor_scale.
-enum class RingKind : std::uint8_t { kBF16, kF32, kFp8, kNvfp4Codes, kNvfp4Scales };
+enum class RingKind : std::uint8_t { kBF16, kBF16Shuffled, kF32, kFp8, kNvfp4Codes, kNvfp4Scales };
 
 constexpr float kFp8Scale = 96.0F;  // the numbers end at 6 standard deviations, E4M3 at 448: 4.7 of them
 
