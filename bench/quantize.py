@@ -48,7 +48,8 @@ def main():
     with tempfile.TemporaryDirectory(dir=o.directory, prefix="tetrad-bench-") as scratch:
         work = pathlib.Path(scratch)
         model = work / "model"
-        subprocess.run([sys.executable, ROOT / "tools" / "make_model.py", model, "--experts", str(o.experts), "--layers", str(o.layers)], check=True)
+        one_file = ["--shard-size", "1TB"]
+        timed([o.tetrad, "make-model", model, "--experts", o.experts, "--layers", o.layers, "--vocab", 32768, *one_file])
         source = model / "model.safetensors"
         ids = work / "ids.json"
         numbers = random.Random(0)

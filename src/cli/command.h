@@ -43,6 +43,7 @@ void register_generate(CLI::App& app, const CommonFlags& common, Action& action)
 void register_chat(CLI::App& app, const CommonFlags& common, Action& action);
 void register_bench(CLI::App& app, const CommonFlags& common, Action& action);
 void register_serve(CLI::App& app, const CommonFlags& common, Action& action);
+void register_make_model(CLI::App& app, const CommonFlags& common, Action& action);
 
 // A subcommand with the flags that every one has.
 CLI::App* add_command(CLI::App& app, const CommonFlags& common, const std::string& name, const std::string& about);

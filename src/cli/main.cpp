@@ -44,6 +44,7 @@ int run(int argc, char** argv) {
   register_tokenize(app, common, action);
   register_render(app, common, action);
   register_parse(app, common, action);
+  register_make_model(app, common, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

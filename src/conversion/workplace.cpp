@@ -32,8 +32,7 @@ Status make_directories(const fs::path& path) {
 Result<File> lock(const fs::path& path) {
   auto file = TETRAD_TRY(File::create(path));
   if (::flock(file.descriptor(), LOCK_EX | LOCK_NB) != 0)
-    return invalid_input("the destination is in use", path.parent_path().string(),
-                         "another tetrad quantize is writing there");
+    return invalid_input("the destination is in use", path.parent_path().string(), "another tetrad is writing there");
   return file;
 }
 
@@ -67,7 +66,7 @@ Status delete_half_written(const fs::path& directory) {
 
 }  // namespace
 
-Result<Workplace> Workplace::open(const fs::path& destination, bool resume, bool overwrite) {
+Result<Workplace> Workplace::open(const fs::path& destination, bool resume, bool overwrite, bool resumable) {
   Workplace place;
   place.directory_ = partial_path(destination);
   place.destination_ = place.directory_.string().substr(0, place.directory_.string().size() - 8);
@@ -76,8 +75,9 @@ Result<Workplace> Workplace::open(const fs::path& destination, bool resume, bool
                          "choose another name or add --overwrite");
   const bool left = path_exists(place.directory_);
   if (left && !resume && !overwrite)
-    return invalid_input("unfinished work is there", place.directory_.string(), "an earlier run was interrupted",
-                         "add --resume to continue it, or --overwrite to begin anew");
+    return invalid_input(
+        "unfinished work is there", place.directory_.string(), "an earlier run was interrupted",
+        resumable ? "add --resume to continue it, or --overwrite to begin anew" : "add --overwrite to begin anew");
   TETRAD_TRY(make_directories(place.directory_));
   place.lock_ = TETRAD_TRY(lock(place.directory_ / "lock"));
   if (left && !resume) {
@@ -105,7 +105,9 @@ Status Workplace::publish() {
   }
   TETRAD_TRY(rename_path(checkpoint(), destination_));
   TETRAD_TRY(sync_directory(fs::absolute(destination_).parent_path()));
-  return delete_path(directory_);
+  return abandon();
 }
+
+Status Workplace::abandon() { return delete_path(directory_); }
 
 }  // namespace tetrad

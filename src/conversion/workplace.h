@@ -11,8 +11,10 @@ namespace tetrad {
 class Workplace {
  public:
   // Errors: DST is there and `overwrite` is not set; unfinished work is there and neither `resume` nor `overwrite` is
-  // set; another process holds the lock. Without `resume` what an earlier run left is deleted.
-  static Result<Workplace> open(const std::filesystem::path& destination, bool resume, bool overwrite);
+  // set; another process holds the lock. Without `resume` what an earlier run left is deleted. `resumable`: whether the
+  // caller has a --resume that a hint may name.
+  static Result<Workplace> open(const std::filesystem::path& destination, bool resume, bool overwrite,
+                                bool resumable = true);
   // Deletes what an earlier run left beside a finished destination.
   static Status discard(const std::filesystem::path& destination);
 
@@ -20,6 +22,7 @@ class Workplace {
   std::filesystem::path checkpoint() const { return directory_ / "checkpoint"; }
   // Gives the checkpoint its final name (what stood there before goes away only then) and deletes the rest.
   Status publish();
+  Status abandon();  // deletes the work; the destination stays as it is
 
  private:
   std::filesystem::path destination_, directory_;

@@ -1,10 +1,8 @@
 #!/usr/bin/env python3
 """Peak memory of quantize does not grow with the number of layers, nor with hidden states beyond the limit."""
 import json
-import subprocess
-import sys
 
-from _common import ROOT, check, count_memory_as_is, run, scratch
+from _common import check, count_memory_as_is, run, scratch
 
 count_memory_as_is()
 base = scratch()
@@ -13,7 +11,7 @@ peaks = {}
 (base / "ids.json").write_text(json.dumps([[(7 * i + 13 * s) % 2048 for i in range(256)] for s in range(16)]))
 for layers in (2, 8):
     model = base / f"model{layers}"
-    subprocess.run([sys.executable, ROOT / "tools" / "make_model.py", model, "--layers", str(layers), *WIDTHS], check=True, stdout=subprocess.DEVNULL)
+    run("make-model", model, "--layers", layers, *WIDTHS)
     for name, more in (("plain", []), ("calibrated", ["--calibration-ids", base / "ids.json"])):
         result = json.loads(run("quantize", model, base / f"{name}{layers}", "--quiet", "--algorithm", "max", "--memory-limit", "128MiB", "--json", "-", *more).stdout)
         peaks[name, layers] = result["peak_rss_bytes"] / 1e6
