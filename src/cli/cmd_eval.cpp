@@ -18,6 +18,7 @@ Status run_eval(EvalFlags& flags, const CommonFlags& common) {
   EvalOptions& options = flags.options;
   options.activations = flags.activations == "nvfp4" ? ActivationFormat::kNvfp4 : ActivationFormat::kBF16;
   options.command_line = common.command_line;
+  TETRAD_TRY(check_result_files({flags.json, flags.html}));
   const Compute compute = TETRAD_TRY(common.compute());
   const auto result = TETRAD_TRY(evaluate(options, compute));
   for (const auto& candidate : result.candidates)

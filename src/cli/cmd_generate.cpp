@@ -121,6 +121,7 @@ Result<Generation> generate(const CausalModel& model, const Model& opened, const
 }
 
 Status run_generate(const GenerateFlags& flags, const CommonFlags& common) {
+  TETRAD_TRY(check_result_files({flags.json}));
   const Model opened = TETRAD_TRY(open_model(flags.model));
   const Tokenizer tokenizer = TETRAD_TRY(Tokenizer::load(flags.model));
   const SamplingParams params = TETRAD_TRY(sampling_params(flags, common.seed));

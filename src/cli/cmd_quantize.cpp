@@ -21,6 +21,9 @@ Status run_quantize(QuantizeFlags& flags, const CommonFlags& common) {
   options.calibration_precision = flags.precision == "bf16" ? Precision::kBF16 : Precision::kF32;
   options.input_scale_per_expert = flags.input_scale == "expert";
   options.calibration.seed = common.seed;
+  if (options.shard_size == 0)
+    return make_error(ErrorCode::kUsage, "bad shard size", "--shard-size", "files of 0 bytes hold nothing");
+  TETRAD_TRY(check_result_files({flags.json, flags.html}));
   if (!options.calibration.system_prompts.empty() && options.calibration.conversations.empty())
     return make_error(ErrorCode::kUsage, "--system-prompts without --calibration", "",
                       "there are no conversations to put them before");

@@ -51,6 +51,8 @@ void add_bytes_option(CLI::App& command, const std::string& name, std::uint64_t&
 
 Status write_stdout(std::string_view text);                    // an error when the reader is gone or the disk is full
 Status write_json(const std::string& path, const Json& json);  // "-": stdout
+// Before hours of work rather than behind them: an error when a result could not be written. "" and "-" are no files.
+Status check_result_files(std::initializer_list<std::string> paths);
 Status write_result(const std::string& json_path, const Json& json,
                     const std::string& text);  // text to stdout, unless JSON goes there
 

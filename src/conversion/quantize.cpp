@@ -61,6 +61,7 @@ class Run {
 
 Status Run::prepare() {
   source_ = TETRAD_TRY(Checkpoint::open(options_.source));
+  TETRAD_TRY(Workplace::check_apart(options_.source, options_.destination));
   config_ = TETRAD_TRY(ModelConfig::parse(source_->config(), (options_.source / "config.json").string()));
   if (options_.recipe != "nvfp4-experts")
     return make_error(ErrorCode::kUsage, "unknown recipe", options_.recipe, "there is nvfp4-experts");

@@ -89,6 +89,20 @@ Result<Workplace> Workplace::open(const fs::path& destination, bool resume, bool
   return place;
 }
 
+Status Workplace::check_apart(const fs::path& source, const fs::path& destination) {
+  // Links resolved: two names of one directory are one place. The loop ends at the root, its own parent.
+  std::error_code error;
+  const fs::path target = fs::weakly_canonical(destination / "", error).parent_path();
+  fs::path above = error ? fs::path() : fs::weakly_canonical(source / "", error).parent_path();
+  if (error) return io_error("cannot resolve", destination.string(), error.value());
+  for (;; above = above.parent_path()) {
+    if (above == target)
+      return invalid_input("the destination holds the source", destination.string(),
+                           "writing it would delete " + source.string(), "choose another destination");
+    if (above == above.parent_path()) return {};
+  }
+}
+
 Status Workplace::discard(const fs::path& destination) {
   const fs::path directory = partial_path(destination);
   if (!path_exists(directory)) return {};

@@ -13,6 +13,8 @@ class Workplace {
   // Errors: DST is there and `overwrite` is not set; unfinished work is there and neither `resume` nor `overwrite` is
   // set; another process holds the lock. Without `resume` what an earlier run left is deleted.
   static Result<Workplace> open(const std::filesystem::path& destination, bool resume, bool overwrite);
+  // An error when publishing would delete the source: the destination is its directory, or one above it.
+  static Status check_apart(const std::filesystem::path& source, const std::filesystem::path& destination);
   // Deletes what an earlier run left beside a finished destination.
   static Status discard(const std::filesystem::path& destination);
 

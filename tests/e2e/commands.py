@@ -3,6 +3,7 @@
 import array
 import json
 import math
+import shutil
 import struct
 import subprocess
 
@@ -14,9 +15,21 @@ check("SIMD targets" in done.stdout and "cpu" in done.stdout, "--version names b
 for command in ("quantize", "eval", "logits", "tokenize", "detokenize", "render", "inspect", "verify", "generate"):
     check("--threads" in run(command, "--help").stdout, f"{command} --help")
 for usage in ([], ["nothing"], ["quantize"], ["tokenize", MODEL], ["quantize", MODEL, base / "x", "--algorithm", "none"], ["quantize", MODEL, base / "x", "--memory-limit", "many"],
-              ["eval", MODEL, MODEL], ["generate", MODEL, "--prompt", "x", "--top-p", "7"]):
+              ["eval", MODEL, MODEL], ["generate", MODEL, "--prompt", "x", "--top-p", "7"], ["generate", MODEL, "--prompt", "x", "--seed", "-1"], ["quantize", MODEL, base / "x", "--shard-size", "0"]):
     done = run(*usage, ok=False)
     check(done.returncode == 2 and done.stderr.startswith("tetrad: error: ") and not done.stdout, f"wrong usage {usage}: {done.returncode} {done.stderr!r}")
+    check(done.stderr.split("\n")[0].count(": ") >= 3, f"an error says what, where and why: {done.stderr!r}")
+
+# What would be lost behind the work is refused before it.
+copy = base / "copy"
+shutil.copytree(MODEL, copy)
+for destination in (copy, copy / "..", base):
+    done = run("quantize", copy, destination, "--overwrite", ok=False)
+    check(done.returncode == 1 and "the destination holds the source" in done.stderr, f"quantize onto its own source, {destination}: {done.stderr!r}")
+check(sorted(p.name for p in copy.iterdir()) == sorted(p.name for p in MODEL.iterdir()), "the source is as it was")
+for flag in ("--json", "--html"):
+    done = run("quantize", MODEL, base / "early", flag, base / "nowhere" / "x", ok=False)
+    check(done.returncode == 1 and "cannot write result" in done.stderr and not (base / "early").exists(), f"{flag} is looked at first: {done.stderr!r}")
 
 # tokenize, detokenize, render
 text = "What is 7 + 5? 法国 \t\n\n  ]~b]user\n<think>é́🇳🇴"
