@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
@@ -28,7 +29,7 @@ CLI::App* add_command(CLI::App& app, const CommonFlags& common, const std::strin
   auto& flags = const_cast<CommonFlags&>(common);  // main owns them; the parser fills them before any action reads them
   command->add_option("--threads", flags.threads, "worker threads (default: physical cores)")
       ->check(CLI::Range(1, 4096));
-  command->add_option("--seed", flags.seed, "seed of everything random (default 0)")->check(CLI::NonNegativeNumber);
+  command->add_option("--seed", flags.seed, "seed of everything random (default 0)")->check(at_least(0), "NONNEGATIVE");
   command->add_flag("--quiet", flags.quiet, "no progress and no notes on stderr");
   return command;
 }
@@ -42,6 +43,15 @@ void add_bytes_option(CLI::App& command, const std::string& name, std::uint64_t&
         value = *bytes;
       },
       about);
+}
+
+std::function<std::string(const std::string&)> at_least(std::int64_t least) {
+  return [least](const std::string& text) {
+    std::int64_t value = 0;
+    const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
+    const bool low = fault == std::errc() ? value < least : fault == std::errc::result_out_of_range && text[0] == '-';
+    return low ? fmt::format("{} is below {}", text, least) : std::string();  // what is no number CLI11 refuses itself
+  };
 }
 
 Status write_stdout(std::string_view text) {

@@ -20,6 +20,16 @@ for usage in ([], ["nothing"], ["quantize"], ["tokenize", MODEL], ["quantize", M
     check(done.returncode == 2 and done.stderr.startswith("tetrad: error: ") and not done.stdout, f"wrong usage {usage}: {done.returncode} {done.stderr!r}")
     check(done.stderr.split("\n")[0].count(": ") >= 3, f"an error says what, where and why: {done.stderr!r}")
 
+# Flags that may be given more than once leave the models alone, wherever they stand.
+(base / "a.json").write_text("[[5, 6, 7, 8]]")
+(base / "b.json").write_text("[[9, 10, 11]]")
+a, b = base / "a.json", base / "b.json"
+positions = [json.loads(run("eval", *args, "--json", "-", "--quiet").stdout)["positions"]
+             for args in (["--data", a, "--data", b, MODEL, MODEL], [MODEL, MODEL, "--data", a, "--data", b], [MODEL, MODEL, "--data", a, b])]
+check(positions == [5, 5, 5], f"--data before and behind the models: {positions}")
+run("quantize", "--dry-run", "--calibration-tokens", "100", "--calibration", MODEL / "data" / "calibration.jsonl", MODEL, base / "x")
+run("generate", "--max-tokens", "1", "--stop", "x", MODEL, "--prompt", "Hi")
+
 # What would be lost behind the work is refused before it.
 copy = base / "copy"
 shutil.copytree(MODEL, copy)
