@@ -49,6 +49,14 @@ bool path_exists(const fs::path& path) {
   return fs::exists(fs::symlink_status(path, ignored));
 }
 
+// Absolute, links resolved, without a slash at the end: two names of one place are equal.
+Result<fs::path> resolved(const fs::path& path) {
+  std::error_code error;
+  const fs::path whole = fs::weakly_canonical(fs::absolute(path, error), error);
+  if (error) return io_error("cannot resolve", path.string(), error.value());
+  return whole.has_filename() ? whole : whole.parent_path();
+}
+
 // What write_file_atomically() left when it was killed: NAME.tmp and a number.
 Status delete_half_written(const fs::path& directory) {
   std::vector<fs::path> found;
@@ -90,16 +98,12 @@ Result<Workplace> Workplace::open(const fs::path& destination, bool resume, bool
 }
 
 Status Workplace::check_apart(const fs::path& source, const fs::path& destination) {
-  // Links resolved: two names of one directory are one place. The loop ends at the root, its own parent.
-  std::error_code error;
-  const fs::path target = fs::weakly_canonical(destination / "", error).parent_path();
-  fs::path above = error ? fs::path() : fs::weakly_canonical(source / "", error).parent_path();
-  if (error) return io_error("cannot resolve", destination.string(), error.value());
-  for (;; above = above.parent_path()) {
+  const fs::path target = TETRAD_TRY(resolved(destination));
+  for (fs::path above = TETRAD_TRY(resolved(source));; above = above.parent_path()) {
     if (above == target)
       return invalid_input("the destination holds the source", destination.string(),
                            "writing it would delete " + source.string(), "choose another destination");
-    if (above == above.parent_path()) return {};
+    if (above == above.parent_path()) return {};  // the root
   }
 }
 

@@ -43,8 +43,10 @@ TEST_F(WorkplaceTest, TheSourceIsNeverWhatIsReplaced) {
     EXPECT_FALSE(Workplace::check_apart(source, bad).has_value()) << bad;
     EXPECT_FALSE(Workplace::check_apart(root_ / "link", bad).has_value()) << bad;
   }
-  for (const fs::path& good : {root_ / "models" / "source-NVFP4", root_ / "models" / "sour", source / "inside",
-                               source / "new", root_ / "not" / "there"})
+  fs::create_directories(root_ / "models" / "there");
+  for (const fs::path& good :
+       {root_ / "models" / "source-NVFP4", root_ / "models" / "sour", root_ / "models" / "there",
+        root_ / "models" / "there" / "", source / "inside", source / "new", root_ / "not" / "there", fs::path("none")})
     EXPECT_TRUE(Workplace::check_apart(source, good).has_value()) << good;
 }
 

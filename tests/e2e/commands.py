@@ -20,6 +20,13 @@ for usage in ([], ["nothing"], ["quantize"], ["tokenize", MODEL], ["quantize", M
     check(done.returncode == 2 and done.stderr.startswith("tetrad: error: ") and not done.stdout, f"wrong usage {usage}: {done.returncode} {done.stderr!r}")
     check(done.stderr.split("\n")[0].count(": ") >= 3, f"an error says what, where and why: {done.stderr!r}")
 
+glm = MODEL.parent.parent / "tests" / "data" / "golden" / "tiny_glm_bf16"
+(base / "ids.json").write_text("[[1, 2, 3]]")
+done = run("quantize", glm, base / "glm", "--calibration-ids", base / "ids.json", "--dry-run", ok=False)
+check(done.returncode == 1 and "hint: without calibration" in done.stderr, f"what can't be calibrated is refused by the dry run: {done.stderr!r}")
+done = run("logits", MODEL, "--ids", base / "ids.json", "--output", base / "w4a4.safetensors", "--activations", "nvfp4")
+check("384 of 384 expert matrices have no NVFP4 weights" in done.stderr, f"activations that stay as they are: {done.stderr!r}")
+
 # Flags that may be given more than once leave the models alone, wherever they stand.
 (base / "a.json").write_text("[[5, 6, 7, 8]]")
 (base / "b.json").write_text("[[9, 10, 11]]")
