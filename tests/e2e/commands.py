@@ -27,6 +27,18 @@ check(done.returncode == 1 and "hint: without calibration" in done.stderr, f"wha
 done = run("logits", MODEL, "--ids", base / "ids.json", "--output", base / "w4a4.safetensors", "--activations", "nvfp4")
 check("384 of 384 expert matrices have no NVFP4 weights" in done.stderr, f"activations that stay as they are: {done.stderr!r}")
 
+# A model that gives NaN everywhere must not look perfect.
+broken = base / "broken"
+shutil.copytree(MODEL, broken)
+shard = broken / json.loads((broken / "model.safetensors.index.json").read_text())["weight_map"]["model.norm.weight"]
+data = bytearray(shard.read_bytes())
+(length,) = struct.unpack("<Q", data[:8])
+begin, end = json.loads(data[8:8 + length])["model.norm.weight"]["data_offsets"]
+data[8 + length + begin:8 + length + end] = b"\xc0\x7f" * ((end - begin) // 2)
+shard.write_bytes(data)
+candidate = json.loads(run("eval", MODEL, broken, "--data", base / "ids.json", "--json", "-", "--html", base / "nan.html", "--quiet").stdout)["candidates"][0]
+check(candidate["nonfinite"] == 2 and candidate["perplexity"] is None and candidate["top1_agreement"] is None and candidate["kld"]["mean"] is None, f"no finite position: {candidate}")
+
 # Flags that may be given more than once leave the models alone, wherever they stand.
 (base / "a.json").write_text("[[5, 6, 7, 8]]")
 (base / "b.json").write_text("[[9, 10, 11]]")
