@@ -39,6 +39,13 @@ shard.write_bytes(data)
 candidate = json.loads(run("eval", MODEL, broken, "--data", base / "ids.json", "--json", "-", "--html", base / "nan.html", "--quiet").stdout)["candidates"][0]
 check(candidate["nonfinite"] == 2 and candidate["perplexity"] is None and candidate["top1_agreement"] is None and candidate["kld"]["mean"] is None, f"no finite position: {candidate}")
 
+# Another model of the same shape is no finished work to resume.
+done_before = base / "done"
+run("quantize", MODEL, done_before, "--algorithm", "max", "--quiet")
+check("was complete already" in run("quantize", MODEL, done_before, "--algorithm", "max", "--quiet", "--resume").stdout, "--resume of finished work")
+done = run("quantize", broken, done_before, "--algorithm", "max", "--quiet", "--resume", ok=False)
+check(done.returncode == 1 and "the destination exists" in done.stderr, f"--resume with other weights: {done.stdout!r} {done.stderr!r}")
+
 # Flags that may be given more than once leave the models alone, wherever they stand.
 (base / "a.json").write_text("[[5, 6, 7, 8]]")
 (base / "b.json").write_text("[[9, 10, 11]]")
