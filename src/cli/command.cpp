@@ -66,6 +66,7 @@ Status check_result_files(std::initializer_list<std::string> paths) {
     std::error_code ignored;
     if (std::filesystem::is_directory(path, ignored))
       return make_error(ErrorCode::kIo, "cannot write result", path, "it is a directory");
+    if (is_device_or_pipe(path)) continue;
     const std::filesystem::path parent = std::filesystem::path(path).parent_path();
     if (::access(parent.empty() ? "." : parent.c_str(), W_OK | X_OK) != 0)
       return io_error("cannot write result", path, errno);

@@ -46,6 +46,10 @@ check("was complete already" in run("quantize", MODEL, done_before, "--algorithm
 done = run("quantize", broken, done_before, "--algorithm", "max", "--quiet", "--resume", ok=False)
 check(done.returncode == 1 and "the destination exists" in done.stderr, f"--resume with other weights: {done.stdout!r} {done.stderr!r}")
 
+# What the shell's <(command) gives is read.
+text = subprocess.run(["bash", "-c", f"'{TETRAD}' tokenize '{MODEL}' --file <(printf Hi)"], capture_output=True, text=True).stdout
+check(text == run("tokenize", MODEL, "--text", "Hi").stdout, f"a pipe as --file: {text!r}")
+
 # Flags that may be given more than once leave the models alone, wherever they stand.
 (base / "a.json").write_text("[[5, 6, 7, 8]]")
 (base / "b.json").write_text("[[9, 10, 11]]")
