@@ -215,6 +215,17 @@ TEST_F(AuditTest, AGoodNvfp4ModelHasNoFaultsAndASmallError) {
   EXPECT_EQ(to_json(verification)["against"]["matrices"], 6);
 }
 
+TEST_F(AuditTest, WhatIsNotFiniteInTheSourceCountsAsZero) {
+  Tensors source = tiny_tensors(false);
+  auto& bytes = at(source, "model.layers.0.block_sparse_moe.experts.0.w1.weight").second;
+  bytes[0] = '\xC0';  // with the next one a NaN in BF16
+  bytes[1] = '\x7F';
+  const Verification verification =
+      verified(write("good", tiny_config(true), tiny_tensors(true)), write("source", tiny_config(false), source));
+  ASSERT_EQ(verification.matrices.size(), 6U);
+  EXPECT_TRUE(std::isfinite(verification.matrices[0].relative_error));
+}
+
 TEST_F(AuditTest, ReportsWhatDiffersFromTheSource) {
   Tensors source = tiny_tensors(false);
   at(source, "model.layers.0.self_attn.q_proj.weight").second[0] ^= 1;

@@ -66,7 +66,8 @@ Comparison compare_linear(const Checkpoint& checkpoint, const Checkpoint& source
       continue;
     }
     for (std::size_t c = 0; c < row.size(); ++c) {
-      const double w = source_row[c], d = w - static_cast<double>(row[c]);
+      // What is not finite in the source has no NVFP4 form: the quantizer takes it as 0.
+      const double w = std::isfinite(source_row[c]) ? source_row[c] : 0.0F, d = w - static_cast<double>(row[c]);
       error += d * d;
       norm += w * w;
     }

@@ -21,11 +21,58 @@ Result<std::uint64_t> regular_file_size(int fd, const fs::path& path) {
   return static_cast<std::uint64_t>(info.st_size);
 }
 
+// What has no size to ask for: a pipe or a terminal, as with /dev/stdin or the shell's <(command).
+bool is_stream(int fd) {
+  struct stat info{};
+  return ::fstat(fd, &info) == 0 && (S_ISFIFO(info.st_mode) || S_ISCHR(info.st_mode));
+}
+
+Result<std::string> read_stream(int fd, const fs::path& path, std::uint64_t max_bytes) {
+  constexpr std::size_t kPiece = std::size_t{1} << 16;
+  std::string text;
+  for (std::size_t done = 0;;) {
+    text.resize(done + kPiece);
+    const ssize_t n = ::read(fd, text.data() + done, kPiece);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return io_error("cannot read file", path.string(), errno);
+    done += static_cast<std::size_t>(n);
+    text.resize(done);
+    if (done > max_bytes)
+      return invalid_input("file too large", path.string(), fmt::format("at most {} bytes are read", max_bytes));
+    if (n == 0) return text;
+  }
+}
+
+// Into a device or pipe that is there: a file put in its place would take /dev/null from the whole machine.
+Status write_into(const fs::path& path, std::string_view bytes) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return io_error("cannot open file", path.string(), errno);
+  Status status;
+  while (!bytes.empty() && status) {
+    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
+    if (n < 0 && errno != EINTR) status = io_error("cannot write file", path.string(), errno);
+    if (n > 0) bytes.remove_prefix(static_cast<std::size_t>(n));
+  }
+  ::close(fd);
+  return status;
+}
+
 }  // namespace
+
+bool is_device_or_pipe(const fs::path& path) {
+  std::error_code ignored;
+  const fs::file_status status = fs::status(path, ignored);
+  return fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status);
+}
 
 Result<std::string> read_file(const fs::path& path, std::uint64_t max_bytes) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return io_error("cannot open file", path.string(), errno);
+  if (is_stream(fd)) {
+    auto streamed = read_stream(fd, path, max_bytes);
+    ::close(fd);
+    return streamed;
+  }
   auto size = regular_file_size(fd, path);
   std::string text;
   Status status;
@@ -61,7 +108,17 @@ Status sync_directory(const fs::path& directory) {
   return {};
 }
 
-Status write_file_atomically(const fs::path& path, std::string_view bytes) {
+Result<fs::path> behind_links(const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_symlink(fs::symlink_status(path, error))) return path;
+  fs::path target = fs::canonical(path, error);
+  if (error) return io_error("cannot follow link", path.string(), error.value());
+  return target;
+}
+
+Status write_file_atomically(const fs::path& named, std::string_view bytes) {
+  if (is_device_or_pipe(named)) return write_into(named, bytes);
+  const fs::path path = TETRAD_TRY(behind_links(named));
   const fs::path temporary = path.string() + fmt::format(".tmp{}", ::getpid());
   auto write = [&]() -> Status {
     auto file = TETRAD_TRY(File::create(temporary));

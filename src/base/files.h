@@ -13,10 +13,19 @@
 
 namespace tetrad {
 
-// The whole file as bytes; an error when it is larger than max_bytes (configs, templates, tokenizers are small).
+// Something is there that is neither a file nor a directory: /dev/null, a pipe, a terminal.
+bool is_device_or_pipe(const std::filesystem::path& path);
+
+// Where a link leads, any other path as it is: what is renamed to a link's name would replace the link (/dev/stdout is
+// one). An error for a link to nothing.
+Result<std::filesystem::path> behind_links(const std::filesystem::path& path);
+
+// The whole file as bytes, or what a pipe gives until its end; an error when it is larger than max_bytes (configs,
+// templates, tokenizers are small).
 Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t max_bytes = std::uint64_t{1} << 30);
 
-// Writes beside `path`, syncs, renames. The directory is synced too: after return the file survives a power cut.
+// Writes beside `path`, syncs, renames; a device or pipe is written into, a link followed. The directory is synced too:
+// after return the file survives a power cut.
 Status write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
 Status sync_directory(const std::filesystem::path& directory);
 

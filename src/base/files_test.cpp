@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <thread>
 
 namespace tetrad {
 namespace {
@@ -66,6 +67,33 @@ TEST_F(FilesTest, AtomicWritesReplaceAndLeaveNothingElse) {
   EXPECT_FALSE(write_file_atomically(directory_ / "folder", "x").has_value());  // a directory cannot be replaced
   EXPECT_EQ(std::distance(fs::directory_iterator(directory_), fs::directory_iterator()), 2);
   EXPECT_FALSE(write_file_atomically(directory_ / "no" / "where", "x").has_value());
+}
+
+TEST_F(FilesTest, AtomicWritesFollowLinks) {
+  const fs::path file = write("file", "old"), link = directory_ / "link", nowhere = directory_ / "nowhere";
+  fs::create_symlink("file", link);
+  fs::create_symlink("none", nowhere);
+  ASSERT_TRUE(write_file_atomically(link, "new").has_value());
+  EXPECT_TRUE(fs::is_symlink(link));
+  EXPECT_EQ(read_file(file).value(), "new");
+  EXPECT_THAT(write_file_atomically(nowhere, "x").error().message, HasSubstr("cannot follow link"));
+}
+
+TEST_F(FilesTest, PipesAreReadToTheirEndAndWrittenInto) {
+  const fs::path pipe = directory_ / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const std::string sent(100'000, 'p');
+  std::thread writer([&] { EXPECT_TRUE(write_file_atomically(pipe, sent).has_value()); });
+  EXPECT_EQ(read_file(pipe).value(), sent);
+  writer.join();
+  EXPECT_TRUE(fs::is_fifo(pipe));  // not replaced by a file, as /dev/null must not be
+  EXPECT_EQ(std::distance(fs::directory_iterator(directory_), fs::directory_iterator()), 1);
+  std::thread again([&] { EXPECT_TRUE(write_file_atomically(pipe, "12345").has_value()); });
+  EXPECT_THAT(read_file(pipe, 4).error().message, HasSubstr("file too large"));
+  again.join();
+  EXPECT_TRUE(is_device_or_pipe(pipe) && is_device_or_pipe("/dev/null"));
+  EXPECT_FALSE(is_device_or_pipe(directory_) || is_device_or_pipe(write("x", "y")) ||
+               is_device_or_pipe(directory_ / "none"));
 }
 
 TEST_F(FilesTest, WritesAndReadsAnywhere) {

@@ -29,6 +29,7 @@ class Faults {
     list_->push_back(fault.value());
     return {};
   }
+  const Error* first() const { return list_ == nullptr || list_->empty() ? nullptr : &list_->front(); }
 
  private:
   std::vector<Error>* list_;
@@ -158,6 +159,7 @@ Result<std::shared_ptr<const Checkpoint::Impl>> open_all(const fs::path& directo
                          "tetrad reads models in Hugging Face layout with safetensors weights");
   for (const std::string& name : names) TETRAD_TRY(add_shard(*impl, name, faults));
   TETRAD_TRY(check_index(*impl, index, faults));
+  if (impl->entries.empty() && faults.first() != nullptr) return Unexpected(*faults.first());
   if (impl->entries.empty())
     return invalid_input("cannot open model", directory.string(), "none of its files holds a tensor");
   return impl;

@@ -153,6 +153,14 @@ TEST_F(CheckpointTest, DamagedCheckpointsOpenWithTheirFaults) {
   EXPECT_THAT(faults[1].message, HasSubstr("missing"));
 }
 
+TEST_F(CheckpointTest, WithNothingReadableTheFirstFaultIsTheReason) {
+  tensors({make("a", DType::kU8, {4})});
+  fs::resize_file(directory_ / "model.safetensors", 30);
+  std::vector<Error> faults;
+  EXPECT_THAT(Checkpoint::open_damaged(directory_, faults).error().message,
+              HasSubstr("model.safetensors: a header of"));
+}
+
 TEST_F(CheckpointTest, ReadsModelOptNvfp4) {
   tensors({make("m.weight", DType::kU8, {2, 16}), make("m.weight_scale", DType::kF8E4M3, {2, 2}),
            make_f32("m.weight_scale_2", {}, {0.25F}), make_f32("m.input_scale", {}, {0.5F})});

@@ -10,12 +10,15 @@
 namespace tetrad {
 namespace fs = std::filesystem;
 
-Status write_single_tensor_file(const fs::path& path, const TensorSpec& tensor, bool overwrite,
+Status write_single_tensor_file(const fs::path& named, const TensorSpec& tensor, bool overwrite,
                                 const std::function<Status(const TensorSink&)>& produce) {
   std::error_code ignored;
-  if (!overwrite && fs::exists(fs::symlink_status(path, ignored)))
-    return invalid_input("the output exists", path.string(), "it is never overwritten by itself",
+  if (!overwrite && fs::exists(fs::symlink_status(named, ignored)))
+    return invalid_input("the output exists", named.string(), "it is never overwritten by itself",
                          "choose another name or add --overwrite");
+  const fs::path path = TETRAD_TRY(behind_links(named));
+  if (is_device_or_pipe(path))
+    return invalid_input("cannot write tensors", path.string(), "it is a device or a pipe, not a file");
   const ShardLayout layout = TETRAD_TRY(ShardLayout::plan({tensor}, tensor.bytes()));
   const fs::path temporary = path.string() + ".tmp" + std::to_string(::getpid());
   const auto write = [&]() -> Status {

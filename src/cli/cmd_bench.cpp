@@ -225,9 +225,11 @@ void register_bench(CLI::App& app, const CommonFlags& common, Action& action) {
   auto flags = std::make_shared<BenchFlags>();
   command->add_option("model", flags->model, "model directory")->required();
   command->add_option("--prompt", flags->prompts, "tokens of a prompt (default 512); repeatable")
+      ->allow_extra_args(false)
       ->check(CLI::Range(1, 1 << 24));
   command->add_option("--generate", flags->generate, "tokens to generate (default 32)")->check(CLI::Range(1, 1 << 20));
   command->add_option("--concurrency", flags->concurrencies, "sequences at once (default 1); repeatable")
+      ->allow_extra_args(false)
       ->check(CLI::Range(1, 4096));
   command->add_option("--repeat", flags->repeat, "runs, of which the median counts (default 5)")
       ->check(CLI::Range(1, 10'000));

@@ -121,6 +121,7 @@ Result<Generation> generate(const CausalModel& model, const Model& opened, const
 }
 
 Status run_generate(const GenerateFlags& flags, const CommonFlags& common) {
+  TETRAD_TRY(check_result_files({flags.json}));
   const Model opened = TETRAD_TRY(open_model(flags.model));
   const Tokenizer tokenizer = TETRAD_TRY(Tokenizer::load(flags.model));
   const SamplingParams params = TETRAD_TRY(sampling_params(flags, common.seed));
@@ -165,7 +166,7 @@ void register_generate(CLI::App& app, const CommonFlags& common, Action& action)
   command->add_option("--prompt", flags->prompt, "the text to continue")->required();
   command->add_flag("--chat", flags->chat, "the prompt is a user's message: render it with the chat template");
   command->add_option("--max-tokens", flags->max_tokens, "at most so many new tokens (default 256)")
-      ->check(CLI::PositiveNumber);
+      ->check(at_least(1), "POSITIVE");
   command->add_option("--temperature", flags->temperature, "0 is greedy (default: the model's)");
   command->add_option("--top-p", flags->top_p, "(default: the model's)");
   command->add_option("--top-k", flags->top_k, "(default: the model's)");
@@ -173,7 +174,8 @@ void register_generate(CLI::App& app, const CommonFlags& common, Action& action)
   command->add_option("--repetition-penalty", flags->repetition_penalty, "over prompt and output (default 1)");
   command->add_option("--presence-penalty", flags->presence_penalty, "over the output (default 0)");
   command->add_option("--frequency-penalty", flags->frequency_penalty, "over the output (default 0)");
-  command->add_option("--stop", flags->stop, "end before this text; repeatable");
+  command->add_option("--stop", flags->stop, "end before this text; repeatable")
+      ->allow_extra_args(false);  // else it swallows the model
   command->add_flag("--ignore-eos", flags->ignore_eos, "go on behind the end token");
   command->add_option("--activations", flags->activations, "bf16 (default) or nvfp4")
       ->check(CLI::IsMember({"bf16", "nvfp4"}));

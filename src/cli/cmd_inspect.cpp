@@ -26,6 +26,7 @@ Status run_inspect(const InspectFlags& flags) {
 }
 
 Status run_verify(const VerifyFlags& flags, const CommonFlags& common) {
+  TETRAD_TRY(check_result_files({flags.json}));
   const Compute compute = TETRAD_TRY(common.compute());
   const auto verification = TETRAD_TRY(verify_directory(flags.model, flags.against, compute.pool()));
   TETRAD_TRY(write_result(flags.json, to_json(verification), to_text(verification)));

@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "base/interrupt.h"
@@ -17,6 +18,11 @@ struct LogitsFlags {
 };
 
 Status run_logits(const LogitsFlags& flags, const CommonFlags& common) {
+  TETRAD_TRY(check_result_files({flags.output}));
+  std::error_code ignored;  // looked at here too: before the model runs, not behind it
+  if (!flags.overwrite && std::filesystem::exists(std::filesystem::symlink_status(flags.output, ignored)))
+    return invalid_input("the output exists", flags.output, "it is never overwritten by itself",
+                         "choose another name or add --overwrite");
   const Model model = TETRAD_TRY(open_model(flags.model));
   const Compute compute = TETRAD_TRY(common.compute());
   auto sequences = TETRAD_TRY(read_id_sequences(flags.ids, model.config.vocab));

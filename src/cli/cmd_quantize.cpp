@@ -21,6 +21,9 @@ Status run_quantize(QuantizeFlags& flags, const CommonFlags& common) {
   options.calibration_precision = flags.precision == "bf16" ? Precision::kBF16 : Precision::kF32;
   options.input_scale_per_expert = flags.input_scale == "expert";
   options.calibration.seed = common.seed;
+  if (options.shard_size == 0)
+    return make_error(ErrorCode::kUsage, "bad shard size", "--shard-size", "files of 0 bytes hold nothing");
+  TETRAD_TRY(check_result_files({flags.json, flags.html}));
   if (!options.calibration.system_prompts.empty() && options.calibration.conversations.empty())
     return make_error(ErrorCode::kUsage, "--system-prompts without --calibration", "",
                       "there are no conversations to put them before");
@@ -44,14 +47,15 @@ void register_quantize(CLI::App& app, const CommonFlags& common, Action& action)
   command->add_option("--recipe", options.recipe, "what becomes NVFP4 (default nvfp4-experts: the expert MLPs)");
   command->add_option("--algorithm", flags->algorithm,
                       "block scales: max, mse (default: least squared error of all 126 scales) or four-over-six");
-  command->add_option("--calibration", options.calibration.conversations, "conversations, JSONL; repeatable");
+  command->add_option("--calibration", options.calibration.conversations, "conversations, JSONL; repeatable")
+      ->allow_extra_args(false);  // else it swallows the source and the destination
   command->add_option("--calibration-ids", options.calibration.ids, "token ids instead: JSON [[ids...], ...]");
   command
       ->add_option("--calibration-tokens", options.calibration.max_tokens,
                    "tokens taken from the conversations (default 65536, 0: all)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least(0), "NONNEGATIVE");
   command->add_option("--calibration-max-length", options.calibration.max_length, "longest sequence (default 2048)")
-      ->check(CLI::PositiveNumber);
+      ->check(at_least(1), "POSITIVE");
   command->add_option("--system-prompts", options.calibration.system_prompts,
                       "JSON list; each conversation gets a random one");
   command

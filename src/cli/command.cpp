@@ -1,9 +1,11 @@
 #include "cli/command.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
@@ -27,7 +29,7 @@ CLI::App* add_command(CLI::App& app, const CommonFlags& common, const std::strin
   auto& flags = const_cast<CommonFlags&>(common);  // main owns them; the parser fills them before any action reads them
   command->add_option("--threads", flags.threads, "worker threads (default: physical cores)")
       ->check(CLI::Range(1, 4096));
-  command->add_option("--seed", flags.seed, "seed of everything random (default 0)");
+  command->add_option("--seed", flags.seed, "seed of everything random (default 0)")->check(at_least(0), "NONNEGATIVE");
   command->add_flag("--quiet", flags.quiet, "no progress and no notes on stderr");
   return command;
 }
@@ -43,9 +45,32 @@ void add_bytes_option(CLI::App& command, const std::string& name, std::uint64_t&
       about);
 }
 
+std::function<std::string(const std::string&)> at_least(std::int64_t least) {
+  return [least](const std::string& text) {
+    std::int64_t value = 0;
+    const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
+    const bool low = fault == std::errc() ? value < least : fault == std::errc::result_out_of_range && text[0] == '-';
+    return low ? fmt::format("{} is below {}", text, least) : std::string();  // what is no number CLI11 refuses itself
+  };
+}
+
 Status write_stdout(std::string_view text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
     return io_error("cannot write", "stdout", errno);
+  return {};
+}
+
+Status check_result_files(std::initializer_list<std::string> paths) {
+  for (const std::string& path : paths) {
+    if (path.empty() || path == "-") continue;
+    std::error_code ignored;
+    if (std::filesystem::is_directory(path, ignored))
+      return make_error(ErrorCode::kIo, "cannot write result", path, "it is a directory");
+    if (is_device_or_pipe(path)) continue;
+    const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+    if (::access(parent.empty() ? "." : parent.c_str(), W_OK | X_OK) != 0)
+      return io_error("cannot write result", path, errno);
+  }
   return {};
 }
 

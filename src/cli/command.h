@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <string>
 
 #include "arch/model_config.h"
@@ -52,6 +53,10 @@ void add_bytes_option(CLI::App& command, const std::string& name, std::uint64_t&
 
 Status write_stdout(std::string_view text);                    // an error when the reader is gone or the disk is full
 Status write_json(const std::string& path, const Json& json);  // "-": stdout
+// A check of a flag: a whole number from `least` on. CLI11's own prints the largest double in full when it fails.
+std::function<std::string(const std::string&)> at_least(std::int64_t least);
+// Before hours of work rather than behind them: an error when a result could not be written. "" and "-" are no files.
+Status check_result_files(std::initializer_list<std::string> paths);
 Status write_result(const std::string& json_path, const Json& json,
                     const std::string& text);  // text to stdout, unless JSON goes there
 

@@ -50,8 +50,9 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
     const auto parsed = app.get_subcommands();
-    print_error({ErrorCode::kUsage, printable(error.what()),
-                 fmt::format("tetrad {}--help shows the flags", parsed.empty() ? "" : parsed[0]->get_name() + " ")});
+    const std::string command = parsed.empty() ? "tetrad" : "tetrad " + parsed[0]->get_name();
+    print_error({ErrorCode::kUsage, fmt::format("wrong usage: {}: {}", command, printable(error.what())),
+                 command + " --help shows the flags"});
     return 2;
   }
   set_quiet(common.quiet);
@@ -69,10 +70,13 @@ int main(int argc, char** argv) {
   try {
     return tetrad::run(argc, argv);
   } catch (const std::bad_alloc&) {
-    std::fputs("tetrad: error: out of memory\nhint: lower --memory-limit, --calibration-tokens or --max-tokens\n",
-               stderr);
+    std::fputs(
+        "tetrad: error: out of memory: this process: the system gave no more\nhint: lower --memory-limit, "
+        "--calibration-tokens or --max-tokens\n",
+        stderr);
   } catch (const std::exception& error) {
-    std::fputs(("tetrad: error: unexpected failure: " + tetrad::printable(error.what()) + "\n").c_str(), stderr);
+    std::fputs(("tetrad: error: unexpected failure: this process: " + tetrad::printable(error.what()) + "\n").c_str(),
+               stderr);
   }
   return 1;
 }

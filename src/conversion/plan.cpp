@@ -145,10 +145,25 @@ class Planner {
     print.add(source_.config().dump());
     for (const auto& entry : source_.entries())
       print.add(fmt::format("{} {} {}", entry.name, dtype_name(entry.view.dtype), shape_text(entry.view.shape)));
+    add_values(print);
     print.add(fmt::format("{} {} {} {} {}", options_.recipe, algorithm_name(options_.algorithm),
                           static_cast<int>(options_.calibration_precision), options_.input_scale_per_expert,
                           options_.shard_size));
     return print.hex();
+  }
+
+  // Another training of the same model has the same headers: a few bytes from the middle of tensors that are spread
+  // over the model tell them apart.
+  void add_values(Fingerprint& print) const {
+    constexpr std::size_t kSamples = 1024, kSampleBytes = 64;
+    const auto& entries = source_.entries();
+    const std::size_t step = std::max<std::size_t>(1, entries.size() / kSamples);
+    for (std::size_t i = 0; i < entries.size(); i += step) {
+      const auto bytes = entries[i].view.bytes;
+      const auto part = bytes.subspan(bytes.size() / 2, std::min(kSampleBytes, bytes.size() - bytes.size() / 2));
+      print.add({reinterpret_cast<const char*>(part.data()), part.size()});
+      source_.release(part);
+    }
   }
 
   const Checkpoint& source_;

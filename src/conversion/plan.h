@@ -49,7 +49,8 @@ struct QuantizePlan {
   std::vector<std::string> warnings;
   std::uint64_t bytes_in = 0, bytes_out = 0;  // of tensors
   std::uint64_t quantized_weights = 0;        // elements
-  std::string fingerprint;                    // of the source's headers and the options that decide the output bytes
+  std::string
+      fingerprint;  // of the source's headers, a sample of its values, and the options that decide the output bytes
 };
 
 // Errors: a family without experts, a missing or misshapen expert matrix, a source that is NVFP4 already.

@@ -16,6 +16,7 @@
 #include "conversion/journal.h"
 #include "conversion/unit_writer.h"
 #include "conversion/workplace.h"
+#include "model/layer_weights.h"
 #include "quant/quant_config.h"
 
 namespace tetrad {
@@ -61,12 +62,16 @@ class Run {
 
 Status Run::prepare() {
   source_ = TETRAD_TRY(Checkpoint::open(options_.source));
+  TETRAD_TRY(Workplace::check_apart(options_.source, options_.destination));
   config_ = TETRAD_TRY(ModelConfig::parse(source_->config(), (options_.source / "config.json").string()));
   if (options_.recipe != "nvfp4-experts")
     return make_error(ErrorCode::kUsage, "unknown recipe", options_.recipe, "there is nvfp4-experts");
   if (options_.memory_limit == 0) options_.memory_limit = total_memory_bytes() / 2;
   plan_ = TETRAD_TRY(make_plan(*source_, config_, options_));
   if (!options_.calibration.empty()) {
+    if (auto runs = check_runnable(config_); !runs)
+      return Unexpected(std::move(runs).error().with_hint(
+          "without calibration data it can be quantized: every input_scale is 1.0 then"));
     calibration_ = TETRAD_TRY(load_calibration_set(options_.calibration, options_.source, config_));
     plan_.warnings.insert(plan_.warnings.end(), calibration_.warnings.begin(), calibration_.warnings.end());
   }

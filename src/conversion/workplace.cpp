@@ -48,6 +48,14 @@ bool path_exists(const fs::path& path) {
   return fs::exists(fs::symlink_status(path, ignored));
 }
 
+// Absolute, links resolved, without a slash at the end: two names of one place are equal.
+Result<fs::path> resolved(const fs::path& path) {
+  std::error_code error;
+  const fs::path whole = fs::weakly_canonical(fs::absolute(path, error), error);
+  if (error) return io_error("cannot resolve", path.string(), error.value());
+  return whole.has_filename() ? whole : whole.parent_path();
+}
+
 // What write_file_atomically() left when it was killed: NAME.tmp and a number.
 Status delete_half_written(const fs::path& directory) {
   std::vector<fs::path> found;
@@ -87,6 +95,16 @@ Result<Workplace> Workplace::open(const fs::path& destination, bool resume, bool
   TETRAD_TRY(make_directories(place.checkpoint()));
   TETRAD_TRY(delete_half_written(place.checkpoint()));
   return place;
+}
+
+Status Workplace::check_apart(const fs::path& source, const fs::path& destination) {
+  const fs::path target = TETRAD_TRY(resolved(destination));
+  for (fs::path above = TETRAD_TRY(resolved(source));; above = above.parent_path()) {
+    if (above == target)
+      return invalid_input("the destination holds the source", destination.string(),
+                           "writing it would delete " + source.string(), "choose another destination");
+    if (above == above.parent_path()) return {};  // the root
+  }
 }
 
 Status Workplace::discard(const fs::path& destination) {

@@ -15,6 +15,8 @@ class Workplace {
   // caller has a --resume that a hint may name.
   static Result<Workplace> open(const std::filesystem::path& destination, bool resume, bool overwrite,
                                 bool resumable = true);
+  // An error when publishing would delete the source: the destination is its directory, or one above it.
+  static Status check_apart(const std::filesystem::path& source, const std::filesystem::path& destination);
   // Deletes what an earlier run left beside a finished destination.
   static Status discard(const std::filesystem::path& destination);
 

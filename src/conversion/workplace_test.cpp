@@ -33,6 +33,23 @@ JournalEntry entry(std::size_t unit) {
   return made;
 }
 
+TEST_F(WorkplaceTest, TheSourceIsNeverWhatIsReplaced) {
+  const fs::path source = root_ / "models" / "source";
+  fs::create_directories(source / "inside");
+  fs::create_directory_symlink(source, root_ / "link");
+  fs::create_directory_symlink(root_ / "models", root_ / "above");
+  for (const fs::path& bad : {source, source / "", source / "inside" / "..", root_ / "models", root_ / "link",
+                              root_ / "above", root_ / "above" / "source", fs::path("/")}) {
+    EXPECT_FALSE(Workplace::check_apart(source, bad).has_value()) << bad;
+    EXPECT_FALSE(Workplace::check_apart(root_ / "link", bad).has_value()) << bad;
+  }
+  fs::create_directories(root_ / "models" / "there");
+  for (const fs::path& good :
+       {root_ / "models" / "source-NVFP4", root_ / "models" / "sour", root_ / "models" / "there",
+        root_ / "models" / "there" / "", source / "inside", source / "new", root_ / "not" / "there", fs::path("none")})
+    EXPECT_TRUE(Workplace::check_apart(source, good).has_value()) << good;
+}
+
 TEST_F(WorkplaceTest, PublishesUnderTheFinalNameAndLeavesNothingElse) {
   auto place = Workplace::open(root_ / "out", false, false).value();
   put(place.checkpoint() / "a", "1");

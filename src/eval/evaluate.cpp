@@ -156,7 +156,7 @@ Status Evaluation::compare_hidden() {
     }
   }
   for (std::size_t i = 1; i < runners_.size(); ++i)
-    result_.candidates[i - 1].hidden_relative_error.push_back(norm > 0 ? std::sqrt(error[i] / norm) : 0);
+    result_.candidates[i - 1].hidden_relative_error.push_back(norm == 0 ? 0 : std::sqrt(error[i] / norm));
   return {};
 }
 
@@ -237,7 +237,6 @@ CategoryResult Evaluation::summarize_category(const Gathered& g, std::size_t cat
     same += g.same_top1[i];
   }
   out.positions = static_cast<std::int64_t>(kld.size());
-  if (kld.empty()) return out;
   const KldSummary summary = summarize(kld, window);
   out.kld_mean = summary.mean;
   out.kld_standard_error = summary.standard_error;
@@ -247,12 +246,12 @@ CategoryResult Evaluation::summarize_category(const Gathered& g, std::size_t cat
 }
 
 void Evaluation::summarize_all() {
-  result_.reference_perplexity =
-      std::exp(reference_nll_ / static_cast<double>(std::max<std::int64_t>(1, reference_positions_)));
+  // Means over no position are NaN (null in JSON): 0 would read as a perfect model.
+  result_.reference_perplexity = std::exp(reference_nll_ / static_cast<double>(reference_positions_));
   for (std::size_t c = 0; c < gathered_.size(); ++c) {
     Gathered& g = gathered_[c];
     CandidateResult& out = result_.candidates[c];
-    const auto n = static_cast<double>(std::max<std::size_t>(1, g.kld.size()));
+    const auto n = static_cast<double>(g.kld.size());
     double nll = 0, same = 0;
     for (std::size_t i = 0; i < g.kld.size(); ++i) {
       nll += g.candidate_nll[i];

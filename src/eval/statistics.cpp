@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace tetrad {
 namespace {
@@ -62,7 +63,10 @@ double percentile(std::span<const double> sorted, double q) {
 
 KldSummary summarize(std::span<const double> values, std::span<const std::uint32_t> window) {
   KldSummary summary;
-  if (values.empty()) return summary;
+  if (values.empty()) {
+    constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+    return {kNone, kNone, kNone, kNone, kNone, kNone, kNone};
+  }
   const auto n = static_cast<double>(values.size());
   double sum = 0;
   for (const double value : values) sum += value;

@@ -40,8 +40,8 @@ struct KldSummary {
 
 // `values` one a position, `window` its window. The standard error of the mean takes windows as the independent samples
 // (positions of one window share their context): with n_w positions and sum s_w of window w, m windows, N positions,
-// mean x: sqrt(m / (m - 1) * sum_w (s_w - n_w x)^2) / N. One window: 0. Percentiles are the nearest-rank ones with
-// linear interpolation (NumPy's default).
+// mean x: sqrt(m / (m - 1) * sum_w (s_w - n_w x)^2) / N. One window: 0. No values: NaN everywhere.
+// Percentiles are the nearest-rank ones with linear interpolation (NumPy's default).
 KldSummary summarize(std::span<const double> values, std::span<const std::uint32_t> window);
 
 double percentile(std::span<const double> sorted, double q);  // q in [0, 1]

@@ -89,8 +89,12 @@ Result<CausalModel> CausalModel::open(const Checkpoint& checkpoint, const ModelC
                                       const ForwardOptions& options) {
   TETRAD_TRY(check_runnable(config));
   std::vector<LayerWeights> layers;
-  for (std::int64_t layer = 0; layer < config.layers; ++layer)
+  std::int64_t unscaled = 0;
+  for (std::int64_t layer = 0; layer < config.layers; ++layer) {
     layers.push_back(TETRAD_TRY(load_layer(checkpoint, config, layer, options.precision)));
+    unscaled += count_unscaled(layers.back(), options);
+  }
+  warn_unscaled(unscaled, checkpoint, config);
   Embedding embedding = TETRAD_TRY(Embedding::create(checkpoint, config, compute));
   OutputHead head = TETRAD_TRY(OutputHead::create(checkpoint, config, compute, options));
   CausalModel model;

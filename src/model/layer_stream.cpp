@@ -173,8 +173,10 @@ Result<LayerStream> LayerStream::create(const Checkpoint& checkpoint, const Mode
                                         const Limits& limits) {
   TETRAD_TRY(check_runnable(config));
   TETRAD_TRY(check_sequences(sequences, config));
+  std::int64_t unscaled = 0;
   for (std::int64_t layer = 0; layer < config.layers; ++layer)
-    TETRAD_TRY(load_layer(checkpoint, config, layer, options.precision));
+    unscaled += count_unscaled(TETRAD_TRY(load_layer(checkpoint, config, layer, options.precision)), options);
+  warn_unscaled(unscaled, checkpoint, config);
   std::int64_t tokens = 0, longest = 0;
   for (const auto& sequence : sequences) {
     const auto length = static_cast<std::int64_t>(sequence.size());

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "base/log.h"
 #include "numeric/bf16.h"
 
 namespace tetrad {
@@ -52,6 +55,24 @@ Result<LayerWeights> load_layer(const Checkpoint& checkpoint, const ModelConfig&
           TETRAD_TRY(checkpoint.weight(config.expert_module(layer, static_cast<std::int64_t>(expert), projection),
                                        config.projection_rows(projection), config.projection_cols(projection)));
   return weights;
+}
+
+std::int64_t count_unscaled(const LayerWeights& weights, const ForwardOptions& options) {
+  if (options.activations != ActivationFormat::kNvfp4) return 0;
+  std::int64_t count = 0;
+  for (const auto& expert : weights.experts)
+    for (const WeightView& weight : expert)
+      count += weight.format == WeightFormat::kNvfp4 && weight.input_scale.value_or(0) > 0 ? 0 : 1;
+  return count;
+}
+
+void warn_unscaled(std::int64_t count, const Checkpoint& checkpoint, const ModelConfig& config) {
+  if (count == 0) return;
+  const auto layers = std::count(config.sparse.begin(), config.sparse.end(), true);
+  log_warning(
+      fmt::format("{}: {} of {} expert matrices have no NVFP4 weights with a usable input_scale: their inputs "
+                  "are not quantized, or with the scale of the matrix beside them",
+                  checkpoint.directory().string(), count, 3 * layers * config.experts));
 }
 
 Status check_runnable(const ModelConfig& config) {

@@ -25,6 +25,10 @@ Result<LayerWeights> load_layer(const Checkpoint& checkpoint, const ModelConfig&
                                 Precision precision);
 Result<std::vector<float>> load_vector(const Checkpoint& checkpoint, const std::string& name, std::int64_t size,
                                        Precision precision);
+// Expert matrices whose inputs can't be quantized as `options` asks: they have no usable input_scale, or are no NVFP4.
+std::int64_t count_unscaled(const LayerWeights& weights, const ForwardOptions& options);
+// Says so once a model: results that look like W4A4's but are not mislead.
+void warn_unscaled(std::int64_t count, const Checkpoint& checkpoint, const ModelConfig& config);
 // kUnsupported for a family or a shape that can't be run.
 Status check_runnable(const ModelConfig& config);
 

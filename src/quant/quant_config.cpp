@@ -45,6 +45,9 @@ QuantConfigs make_quant_configs(const Json& source_config, const ModelConfig& co
   const std::vector<std::string> exclude = experts_only_exclude_list(config, mtp_layers);
   Json written = source_config;
   written.erase("quantization_config");
+  // Loaders compute in the type that stands here; what was F32 or F16 is BF16 now.
+  for (const char* key : {"torch_dtype", "dtype"})
+    if (written.contains(key) && written[key].is_string()) written[key] = "bfloat16";
   written["quantization_config"] = quantization_config(exclude);
   return {written.dump(4) + "\n", hf_quant_config(exclude).dump(4) + "\n"};
 }

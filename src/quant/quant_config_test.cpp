@@ -49,6 +49,19 @@ TEST(QuantConfig, KeepsEveryKeyOfTheSource) {
   EXPECT_EQ(written["quantization_config"]["quant_method"], "modelopt");
 }
 
+TEST(QuantConfig, SaysTheTypeThatIsStored) {
+  Json config = json_file("tests/data/golden/tiny_m2_bf16/config.json");
+  for (const char* key : {"torch_dtype", "dtype"}) {
+    config.erase("torch_dtype");
+    config.erase("dtype");
+    config[key] = "float32";
+    const ModelConfig model = ModelConfig::parse(config, "").value();
+    const Json written = parse_json(make_quant_configs(config, model, 0).config_json, "").value();
+    EXPECT_EQ(written[key], "bfloat16");
+    EXPECT_EQ(written.size(), config.size() + 1);
+  }
+}
+
 TEST(QuantConfig, StoredMtpLayersAreExcluded) {
   const Checkpoint source = Checkpoint::open("tests/data/golden/tiny_glm_bf16").value();
   const ModelConfig model = ModelConfig::parse(source.config(), "").value();

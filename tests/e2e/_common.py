@@ -15,9 +15,8 @@ MODEL = ROOT / "models" / "tiny-minimax-m2"
 TETRAD = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else str(ROOT / "build" / "tetrad")
 
 
-def count_memory_as_is():
-    """For tests of resident memory: AddressSanitizer keeps freed blocks aside (256 MB of them by default), which would be counted too."""
-    os.environ["ASAN_OPTIONS"] = ":".join(filter(None, [os.environ.get("ASAN_OPTIONS"), "quarantine_size_mb=1:thread_local_quarantine_size_kb=64"]))
+# A sanitizer keeps freed memory aside and shadows the rest: what is resident then says nothing about the program.
+SANITIZED = bool(os.environ.get("TETRAD_SANITIZED"))
 
 
 def scratch():

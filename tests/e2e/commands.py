@@ -3,6 +3,7 @@
 import array
 import json
 import math
+import shutil
 import struct
 import subprocess
 
@@ -14,9 +15,61 @@ check("SIMD targets" in done.stdout and "cpu" in done.stdout, "--version names b
 for command in ("quantize", "eval", "logits", "tokenize", "detokenize", "render", "inspect", "verify", "generate"):
     check("--threads" in run(command, "--help").stdout, f"{command} --help")
 for usage in ([], ["nothing"], ["quantize"], ["tokenize", MODEL], ["quantize", MODEL, base / "x", "--algorithm", "none"], ["quantize", MODEL, base / "x", "--memory-limit", "many"],
-              ["eval", MODEL, MODEL], ["generate", MODEL, "--prompt", "x", "--top-p", "7"]):
+              ["eval", MODEL, MODEL], ["generate", MODEL, "--prompt", "x", "--top-p", "7"], ["generate", MODEL, "--prompt", "x", "--seed", "-1"], ["quantize", MODEL, base / "x", "--shard-size", "0"]):
     done = run(*usage, ok=False)
     check(done.returncode == 2 and done.stderr.startswith("tetrad: error: ") and not done.stdout, f"wrong usage {usage}: {done.returncode} {done.stderr!r}")
+    check(done.stderr.split("\n")[0].count(": ") >= 3, f"an error says what, where and why: {done.stderr!r}")
+
+glm = MODEL.parent.parent / "tests" / "data" / "golden" / "tiny_glm_bf16"
+(base / "ids.json").write_text("[[1, 2, 3]]")
+done = run("quantize", glm, base / "glm", "--calibration-ids", base / "ids.json", "--dry-run", ok=False)
+check(done.returncode == 1 and "hint: without calibration" in done.stderr, f"what can't be calibrated is refused by the dry run: {done.stderr!r}")
+done = run("logits", MODEL, "--ids", base / "ids.json", "--output", base / "w4a4.safetensors", "--activations", "nvfp4")
+check("384 of 384 expert matrices have no NVFP4 weights" in done.stderr, f"activations that stay as they are: {done.stderr!r}")
+
+# A model that gives NaN everywhere must not look perfect.
+broken = base / "broken"
+shutil.copytree(MODEL, broken)
+shard = broken / json.loads((broken / "model.safetensors.index.json").read_text())["weight_map"]["model.norm.weight"]
+data = bytearray(shard.read_bytes())
+(length,) = struct.unpack("<Q", data[:8])
+begin, end = json.loads(data[8:8 + length])["model.norm.weight"]["data_offsets"]
+data[8 + length + begin:8 + length + end] = b"\xc0\x7f" * ((end - begin) // 2)
+shard.write_bytes(data)
+candidate = json.loads(run("eval", MODEL, broken, "--data", base / "ids.json", "--json", "-", "--html", base / "nan.html", "--quiet").stdout)["candidates"][0]
+check(candidate["nonfinite"] == 2 and candidate["perplexity"] is None and candidate["top1_agreement"] is None and candidate["kld"]["mean"] is None, f"no finite position: {candidate}")
+
+# Another model of the same shape is no finished work to resume.
+done_before = base / "done"
+run("quantize", MODEL, done_before, "--algorithm", "max", "--quiet")
+check("was complete already" in run("quantize", MODEL, done_before, "--algorithm", "max", "--quiet", "--resume").stdout, "--resume of finished work")
+done = run("quantize", broken, done_before, "--algorithm", "max", "--quiet", "--resume", ok=False)
+check(done.returncode == 1 and "the destination exists" in done.stderr, f"--resume with other weights: {done.stdout!r} {done.stderr!r}")
+
+# What the shell's <(command) gives is read.
+text = subprocess.run(["bash", "-c", f"'{TETRAD}' tokenize '{MODEL}' --file <(printf Hi)"], capture_output=True, text=True).stdout
+check(text == run("tokenize", MODEL, "--text", "Hi").stdout, f"a pipe as --file: {text!r}")
+
+# Flags that may be given more than once leave the models alone, wherever they stand.
+(base / "a.json").write_text("[[5, 6, 7, 8]]")
+(base / "b.json").write_text("[[9, 10, 11]]")
+a, b = base / "a.json", base / "b.json"
+positions = [json.loads(run("eval", *args, "--json", "-", "--quiet").stdout)["positions"]
+             for args in (["--data", a, "--data", b, MODEL, MODEL], [MODEL, MODEL, "--data", a, "--data", b], [MODEL, MODEL, "--data", a, b])]
+check(positions == [5, 5, 5], f"--data before and behind the models: {positions}")
+run("quantize", "--dry-run", "--calibration-tokens", "100", "--calibration", MODEL / "data" / "calibration.jsonl", MODEL, base / "x")
+run("generate", "--max-tokens", "1", "--stop", "x", MODEL, "--prompt", "Hi")
+
+# What would be lost behind the work is refused before it.
+copy = base / "copy"
+shutil.copytree(MODEL, copy)
+for destination in (copy, copy / "..", base):
+    done = run("quantize", copy, destination, "--overwrite", ok=False)
+    check(done.returncode == 1 and "the destination holds the source" in done.stderr, f"quantize onto its own source, {destination}: {done.stderr!r}")
+check(sorted(p.name for p in copy.iterdir()) == sorted(p.name for p in MODEL.iterdir()), "the source is as it was")
+for flag in ("--json", "--html"):
+    done = run("quantize", MODEL, base / "early", flag, base / "nowhere" / "x", ok=False)
+    check(done.returncode == 1 and "cannot write result" in done.stderr and not (base / "early").exists(), f"{flag} is looked at first: {done.stderr!r}")
 
 # tokenize, detokenize, render
 text = "What is 7 + 5? 法国 \t\n\n  ]~b]user\n<think>é́🇳🇴"

@@ -2,9 +2,8 @@
 """Peak memory of quantize does not grow with the number of layers, nor with hidden states beyond the limit."""
 import json
 
-from _common import check, count_memory_as_is, run, scratch
+from _common import check, run, scratch
 
-count_memory_as_is()
 base = scratch()
 WIDTHS = ["--experts", "48", "--hidden", "1024", "--width", "512", "--heads", "16", "--kv-heads", "4", "--head-dim", "64", "--vocab", "2048"]
 peaks = {}
