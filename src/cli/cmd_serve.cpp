@@ -34,8 +34,9 @@ void add_engine_flags(CLI::App& command, ServeFlags& flags) {
       ->check(CLI::PositiveNumber);
   command.add_option("--max-queued-requests", flags.max_queued, "more get 503 (default: no limit)")
       ->check(CLI::NonNegativeNumber);
-  command.add_option("--chunked-prefill-size", flags.chunk, "prompt tokens in one step (default 512)")
-      ->check(CLI::PositiveNumber);
+  command
+      .add_option("--chunked-prefill-size", flags.chunk, "prompt tokens in one step (default 512; -1: whole prompts)")
+      ->check(CLI::PositiveNumber | CLI::IsMember({-1}));
   command.add_flag("--disable-radix-cache", flags.no_prefix_cache, "compute every prompt anew");
   command.add_option("--speculative-algorithm", flags.speculation,
                      "NGRAM: drafts copied from earlier in the sequence; the same results, faster where text repeats");
