@@ -124,6 +124,8 @@ TEST_F(GrammarTest, PatternsAreOfTextsNotOfTheirJson) {
     EXPECT_THAT(refusal(schema(pattern)), HasSubstr("\"pattern\"")) << pattern;
   for (const char* pattern : {"(?=a)b", "(?!a)b", "(?<=a)b", "(?<!a)b", "(?i)b"})
     EXPECT_THAT(refusal(schema(pattern)), HasSubstr("look-around")) << pattern;
+  for (const char* pattern : {R"(^a\b$)", R"((a)\1)", R"(\p{L})", R"([\p{L}])"})
+    EXPECT_THAT(refusal(schema(pattern)), HasSubstr("\"pattern\" with \\")) << pattern;
   EXPECT_EQ(refusal(schema(R"(^(?<year>[0-9]{4})\.[\w" -]+$)")), "");
 }
 
@@ -133,6 +135,8 @@ TEST_F(GrammarTest, KeywordsAllCount) {
     EXPECT_GE(draw_json(R"({"minimum": 5, "maximum": 9.5})", seed).get<double>(), 5);
     EXPECT_LE(draw_json(R"({"maxLength": 4})", seed).get<std::string>().size(), 16U);
     EXPECT_EQ(draw_json(R"({"type": "string", "enum": [1, "a"]})", seed), "a");
+    EXPECT_EQ(draw_json(R"({"type": "integer", "minimum": 2.5, "exclusiveMaximum": 3.5})", seed), 3);
+    EXPECT_EQ(draw_json(R"({"type": "integer", "exclusiveMinimum": 2.5, "maximum": 3.5})", seed), 3);
     EXPECT_EQ(draw_json(R"({"type": ["integer", "null"], "enum": [1, "a"]})", seed), 1);
     const Json either = draw_json(R"({"type": "object", "properties": {"a": {"type": "null"}, "b": {"type": "null"}},
         "additionalProperties": false, "anyOf": [{"required": ["a"]}, {"required": ["b"]}]})",

@@ -24,6 +24,7 @@ class Pattern {
         TETRAD_TRY(group());
       else if (needs_escape(unit()))
         return refuse("a quote, backslash or control character");
+      if (unknown_) return refuse(std::string("\\") + unknown_);
     }
     return std::move(out_);
   }
@@ -53,6 +54,7 @@ class Pattern {
     if (negated) out_ += text_[at_++];
     bool any = negated;
     while (at_ < text_.size() && text_[at_] != ']') any = !needs_escape(unit()) || any;
+    if (unknown_ == 'b') unknown_ = 0;   // in a class it is a backspace
     if (at_ == text_.size()) return {};  // never closed: xgrammar says so
     out_ += text_[at_++];
     if (any) return {};
@@ -76,6 +78,7 @@ class Pattern {
     at_ = std::min(at_ + 2, text_.size());
     char32_t code = 'a';
     if (std::string_view("nrtfv0cb\"\\").find(kind) != std::string_view::npos && kind != 'b') code = '\n';
+    if (std::string_view("bBpPk123456789").find(kind) != std::string_view::npos) unknown_ = kind;
     if (kind == 'x' || kind == 'u') code = hexadecimal(kind == 'x' ? 2 : 4);
     out_ += text_.substr(begin, at_ - begin);
     return code;
@@ -94,6 +97,7 @@ class Pattern {
   const std::string& place_;
   std::string out_;
   std::size_t at_ = 0;
+  char unknown_ = 0;  // of an escape that stands for no character
 };
 
 }  // namespace

@@ -145,6 +145,19 @@ Status list_required(Json& schema, const std::string& place) {
   return {};
 }
 
+// 2.5 as a bound of integers is 3 or 2.
+Status round_bounds(Json& schema, const std::string& place) {
+  for (const char* key : {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}) {
+    if (!schema.contains(key) || schema[key].is_number_integer()) continue;
+    if (!schema[key].is_number()) return refuse_schema(place, quoted(key) + " must be a number");
+    const double bound = schema[key].get<double>();
+    if (std::abs(bound) > 9e15) return refuse_schema(place, quoted(key) + " is too large");
+    const bool up = key == std::string_view("minimum") || key == std::string_view("exclusiveMaximum");
+    schema[key] = static_cast<std::int64_t>(up ? std::ceil(bound) : std::floor(bound));
+  }
+  return {};
+}
+
 using Types = unsigned;
 Types types_of(const Json& schema) {
   constexpr std::array kTypes = {"null", "boolean", "string", "array", "object", "number"};
@@ -223,6 +236,7 @@ Status complete_schema(Json& schema, const std::string& place) {
     }
     if (found != nullptr) schema["type"] = found->type;
   }
+  if (has_type(schema, "integer")) TETRAD_TRY(round_bounds(schema, place));
   return has_type(schema, "object") ? list_required(schema, place) : Status();
 }
 
