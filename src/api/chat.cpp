@@ -13,12 +13,14 @@ namespace tetrad {
 namespace {
 
 using Kind = ParsedEvent::Kind;
-constexpr std::int64_t kMaxTopLogprobs = 20;
+constexpr std::int64_t kMaxTopLogprobs = 20, kMaxPromptLogprobs = 20;
 
 struct Chat {
   std::string id, model;
   std::int64_t created = 0;
-  bool logprobs = false, stream = false, include_usage = false, continuous_usage = false, stream_reasoning = true;
+  bool logprobs = false, stream = false, include_usage = false, continuous_usage = false;
+  bool stream_reasoning = true, include_reasoning = true;
+  std::int64_t prompt_logprobs = -1;
   std::size_t choices = 1;
 };
 
@@ -30,6 +32,8 @@ class WholeChat final : public Answer {
 
   std::string step(std::size_t index, const Choice& choice, ChoiceStep step, const Usage&) override {
     Message& message = choices_[index];
+    if (chat_.prompt_logprobs >= 0 && prompt_logprobs_.is_null())
+      prompt_logprobs_ = prompt_logprobs(context_.tokenizer, step.prompt, chat_.prompt_logprobs);
     for (ParsedEvent& event : step.events) add(message, event);
     if (chat_.logprobs)
       for (const OutputToken& token : step.tokens) message.logprobs.push_back(chat_logprob(context_.tokenizer, token));
@@ -43,12 +47,10 @@ class WholeChat final : public Answer {
   std::string end(const Usage& usage) override {
     Json list = Json::array();
     for (std::size_t i = 0; i < choices_.size(); ++i) list.push_back(choice_json(i));
-    return to_text({{"id", chat_.id},
-                    {"object", "chat.completion"},
-                    {"created", chat_.created},
-                    {"model", chat_.model},
-                    {"choices", std::move(list)},
-                    {"usage", openai_usage(usage)}});
+    Json all = {{"id", chat_.id},       {"object", "chat.completion"}, {"created", chat_.created},
+                {"model", chat_.model}, {"choices", std::move(list)},  {"usage", openai_usage(usage)}};
+    if (!prompt_logprobs_.is_null()) all["prompt_logprobs"] = std::move(prompt_logprobs_);
+    return to_text(all);
   }
 
   std::string failure(const ApiError&) override { return {}; }
@@ -66,7 +68,7 @@ class WholeChat final : public Answer {
   void add(Message& message, const ParsedEvent& event) {
     switch (event.kind) {
       case Kind::kReasoning:
-        message.reasoning += event.text;
+        if (chat_.include_reasoning) message.reasoning += event.text;
         break;
       case Kind::kContent:
         message.content += event.text;
@@ -103,6 +105,7 @@ class WholeChat final : public Answer {
   Context& context_;
   const Chat chat_;
   std::vector<Message> choices_;
+  Json prompt_logprobs_;  // once for all choices
 };
 
 class StreamedChat final : public Answer {
@@ -154,6 +157,7 @@ class StreamedChat final : public Answer {
   };
 
   std::string delta(std::size_t index, const ParsedEvent& event) {
+    if (event.kind == Kind::kReasoning && !chat_.include_reasoning) return {};
     if (event.kind == Kind::kReasoning && !chat_.stream_reasoning) {
       choices_[index].reasoning += event.text;
       return {};
@@ -230,6 +234,8 @@ OpenResult open_chat(Context& context, const HttpRequest&, const Json& body) {
   const GenerationFields wanted = TETRAD_API_TRY(read_generation(fields, context));
   if (wanted.max_tokens == 0) return bad_field(wanted.max_tokens_field, "must be at least 1");
   const std::int64_t logprobs = TETRAD_API_TRY(read_logprobs(fields));
+  chat.prompt_logprobs = TETRAD_API_TRY(fields.integer("prompt_logprobs", 0, kMaxPromptLogprobs)).value_or(-1);
+  if (chat.prompt_logprobs >= 0 && wanted.stream) return bad_field("prompt_logprobs", "does not go with stream");
   ChatPrompt prompt = TETRAD_API_TRY(read_chat_prompt(body, context));
   chat.id = context.new_id("chatcmpl-");
   chat.created = unix_seconds();
@@ -238,6 +244,7 @@ OpenResult open_chat(Context& context, const HttpRequest&, const Json& body) {
   chat.include_usage = wanted.include_usage;
   chat.continuous_usage = wanted.continuous_usage;
   chat.stream_reasoning = prompt.stream_reasoning;
+  chat.include_reasoning = prompt.include_reasoning;
   chat.choices = static_cast<std::size_t>(wanted.n);
 
   Plan plan = make_plan(wanted, chat.id);
@@ -246,6 +253,7 @@ OpenResult open_chat(Context& context, const HttpRequest&, const Json& body) {
   TETRAD_API_TRY(add_requests(*generator, std::move(prompt.ids), wanted, plan));
   TETRAD_API_TRY(constrain_chat(context, wanted, prompt, plan));
   for (EngineRequest& request : plan.requests) request.logprobs = logprobs;
+  plan.requests.front().prompt_logprobs = chat.prompt_logprobs;
   std::unique_ptr<Answer> answer;
   if (chat.stream)
     answer = std::make_unique<StreamedChat>(context, std::move(chat));

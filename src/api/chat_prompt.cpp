@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/chat_messages.h"
+#include "api/thought_budget.h"
 
 namespace tetrad {
 namespace {
@@ -15,6 +16,7 @@ constexpr const char* kThinkEnd = "</think>";
 // Everything the template gets.
 ApiResult<Json> template_variables(const Fields& body, const Json& messages, const Json& tools,
                                    bool generation_prompt) {
+  if (body.find("input_ids") != nullptr) return bad_field("input_ids", "goes with /generate, a chat has messages");
   if (body.find("chat_template") != nullptr)
     return bad_field("chat_template", "the model's own template is used, no other");
   const Json* extra = TETRAD_API_TRY(body.object("chat_template_kwargs"));
@@ -25,7 +27,6 @@ ApiResult<Json> template_variables(const Fields& body, const Json& messages, con
     variables["reasoning_effort"] = *effort;
   }
   if (const Json* documents = TETRAD_API_TRY(body.array("documents"))) variables["documents"] = *documents;
-  for (const char* key : {"thinking_token_budget", "thinking_budget_tokens"}) TETRAD_API_TRY(body.integer(key, 0));
   variables["messages"] = messages;
   variables["tools"] = tools.empty() ? Json() : tools;
   variables["add_generation_prompt"] = generation_prompt;
@@ -73,6 +74,9 @@ ApiResult<ChatPrompt> read_chat_prompt(const Json& json, const Context& context)
   prompt.single_call = use.single_call;
   prompt.separate_reasoning = TETRAD_API_TRY(body.boolean("separate_reasoning", true));
   prompt.stream_reasoning = TETRAD_API_TRY(body.boolean("stream_reasoning", true));
+  prompt.include_reasoning = TETRAD_API_TRY(body.boolean("include_reasoning", true));
+  for (const char* key : {"thinking_token_budget", "thinking_budget_tokens"})
+    if (const auto budget = TETRAD_API_TRY(body.integer(key, -1))) prompt.thought_budget = *budget;
   const Json variables = TETRAD_API_TRY(template_variables(body, messages, *use.tools, begins));
   auto rendered = context.chat_template->render(variables);
   if (!rendered) return tl::unexpected(from_error(rendered.error(), "messages"));
@@ -87,8 +91,12 @@ ApiResult<ChatPrompt> read_chat_prompt(const Json& json, const Context& context)
 
 ApiStatus constrain_chat(Context& context, const GenerationFields& wanted, const ChatPrompt& prompt, Plan& plan) {
   const auto format = TETRAD_API_TRY(with_tools(wanted.format, prompt.use, context.options.tools));
-  if (!format) return {};
-  return constrain(context, *format, plan.choice.think_end, plan);
+  const std::int32_t think_end = plan.choice.think_end;
+  if (format) TETRAD_API_TRY(constrain(context, *format, think_end, plan));
+  if (prompt.thought_budget >= 0 && think_end >= 0)
+    for (EngineRequest& request : plan.requests)
+      request.constraint = limit_thought(prompt.thought_budget, think_end, std::move(request.constraint));
+  return {};
 }
 
 void set_parser(const Context& context, const ChatPrompt& prompt, ChoiceOptions& options) {

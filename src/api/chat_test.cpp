@@ -168,6 +168,66 @@ TEST_F(ChatTest, StopStringsMatchAnywhere) {
   EXPECT_EQ(join(chat(json)).finish, "stop");
 }
 
+TEST_F(ChatTest, ABudgetEndsTheThought) {
+  const auto allowed = [](TokenConstraint& constraint) {
+    std::vector<float> logits(6144, 0.0F);
+    constraint.mask(logits);
+    return std::count_if(logits.begin(), logits.end(), [](float logit) { return std::isfinite(logit); });
+  };
+  say("a</think>b");
+  Json json = body();
+  json["thinking_token_budget"] = 2;
+  json["regex"] = "ok";
+  EXPECT_EQ(chat(json).head.status, 200);
+  TokenConstraint& constraint = *generator.requests.back().constraint;
+  const std::int32_t end = *tokenizer().token_id("</think>");
+  EXPECT_GT(allowed(constraint), 6000);
+  ASSERT_TRUE(constraint.accept(5));
+  ASSERT_TRUE(constraint.accept(6));
+  EXPECT_EQ(allowed(constraint), 1);
+  ASSERT_TRUE(constraint.accept(end));
+  const auto by_grammar = allowed(constraint);  // line ends, "o" and "ok"
+  EXPECT_GT(by_grammar, 1);
+  EXPECT_LT(by_grammar, 10);
+
+  json.erase("regex");
+  EXPECT_EQ(chat(json).head.status, 200);
+  EXPECT_NE(generator.requests.back().constraint, nullptr);
+  json["thinking_token_budget"] = -1;
+  EXPECT_EQ(chat(json).head.status, 200);
+  EXPECT_EQ(generator.requests.back().constraint, nullptr);
+  json["thinking_budget_tokens"] = 0;
+  EXPECT_EQ(chat(json).head.status, 200);
+  EXPECT_EQ(allowed(*generator.requests.back().constraint), 1);
+  json["thinking_budget_tokens"] = -2;
+  EXPECT_EQ(chat(json).json()["error"]["param"], "thinking_budget_tokens");
+}
+
+TEST_F(ChatTest, ThoughtsCanBeLeftOut) {
+  say("secret</think>answer");
+  Json json = body();
+  json["include_reasoning"] = false;
+  const Json whole = chat(json).json();
+  EXPECT_EQ(whole["choices"][0]["message"]["reasoning_content"], nullptr);
+  EXPECT_EQ(whole["choices"][0]["message"]["content"], "answer");
+  json["stream"] = true;
+  EXPECT_THAT(chat(json).body, testing::Not(HasSubstr("secret")));
+}
+
+TEST_F(ChatTest, PromptLogprobs) {
+  say("a</think>b");
+  Json json = body();
+  json["prompt_logprobs"] = 1;
+  json["n"] = 2;
+  const Json list = chat(json).json()["prompt_logprobs"];
+  ASSERT_EQ(list.size(), generator.requests.front().prompt.size());
+  EXPECT_EQ(list[0], nullptr);
+  EXPECT_EQ(list[1].begin()->at("rank"), 1);
+  EXPECT_EQ(generator.requests.back().prompt_logprobs, -1);
+  json["stream"] = true;
+  EXPECT_EQ(chat(json).json()["error"]["param"], "prompt_logprobs");
+}
+
 TEST_F(ChatTest, HistoryAndPartsReachTheTemplate) {
   Json json = body();
   json["messages"] = {

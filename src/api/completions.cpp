@@ -86,10 +86,7 @@ class CompletionAnswer final : public Answer {
       for (const OutputToken& token : step.prompt) part.logprobs.add(token);
     }
     if (shape_.prompt_logprobs < 0) return;
-    Json list = Json::array({nullptr});
-    for (const OutputToken& token : step.prompt)
-      list.push_back(prompt_logprob(tokenizer_, token, shape_.prompt_logprobs));
-    part.prompt_logprobs = std::move(list);
+    part.prompt_logprobs = prompt_logprobs(tokenizer_, step.prompt, shape_.prompt_logprobs);
   }
 
   Json take_choice(std::size_t index) {

@@ -22,7 +22,8 @@ struct HttpRequest {
 struct HttpHead {
   int status = 200;
   std::vector<std::pair<std::string, std::string>> headers;  // Content-Type among them
-  bool stream = false;  // the length is not known: chunked; else all of the body comes in one piece
+  bool stream = false;                     // the length is not known: chunked; else all of the body comes in one piece
+  std::optional<std::size_t> length = {};  // of a body that is left out, as for HEAD
 };
 
 // Used by one thread at a time. Destroying it before the end cancels the work (the client is gone).

@@ -35,7 +35,7 @@ ApiResult<std::optional<std::int64_t>> Fields::integer(const char* key, std::int
                               : whole ? static_cast<std::int64_t>(value->get<double>())
                                       : value->get<std::int64_t>();
   if (!fits || number < low || number > high) {
-    if (high == std::numeric_limits<std::int64_t>::max())
+    if (fits && high == std::numeric_limits<std::int64_t>::max())
       return bad_field(name(key), fmt::format("must be at least {}", low));
     return bad_field(name(key), fmt::format("must be from {} to {}", low, high));
   }

@@ -30,15 +30,6 @@ std::string legacy_text(const std::string& bytes) {
   return text;
 }
 
-}  // namespace
-
-Json chat_logprob(const Tokenizer& tokenizer, const OutputToken& token) {
-  Json result = entry(tokenizer, token.id, token.logprob);
-  result["top_logprobs"] = Json::array();
-  for (const TokenLogprob& top : token.top) result["top_logprobs"].push_back(entry(tokenizer, top.id, top.logprob));
-  return result;
-}
-
 Json prompt_logprob(const Tokenizer& tokenizer, const OutputToken& token, std::int64_t tops) {
   Json result = Json::object();
   const auto add = [&](std::int32_t id, float logprob, const Json& rank) {
@@ -50,6 +41,21 @@ Json prompt_logprob(const Tokenizer& tokenizer, const OutputToken& token, std::i
     if (static_cast<std::int64_t>(k) < tops || token.top[k].id == token.id)
       add(token.top[k].id, token.top[k].logprob, k + 1);
   return result;
+}
+
+}  // namespace
+
+Json chat_logprob(const Tokenizer& tokenizer, const OutputToken& token) {
+  Json result = entry(tokenizer, token.id, token.logprob);
+  result["top_logprobs"] = Json::array();
+  for (const TokenLogprob& top : token.top) result["top_logprobs"].push_back(entry(tokenizer, top.id, top.logprob));
+  return result;
+}
+
+Json prompt_logprobs(const Tokenizer& tokenizer, const std::vector<OutputToken>& tokens, std::int64_t tops) {
+  Json list = Json::array({nullptr});
+  for (const OutputToken& token : tokens) list.push_back(prompt_logprob(tokenizer, token, tops));
+  return list;
 }
 
 void LegacyLogprobs::add_token(const std::string& bytes) {

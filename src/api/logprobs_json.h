@@ -16,9 +16,9 @@ namespace tetrad {
 // where they are no UTF-8 by themselves.
 Json chat_logprob(const Tokenizer& tokenizer, const OutputToken& token);
 
-// {"ID": {"logprob", "rank", "decoded_token"}, ...}, vLLM's prompt_logprobs: `tops` alternatives and the token itself,
-// whose rank is null when it isn't among those the engine reported.
-Json prompt_logprob(const Tokenizer& tokenizer, const OutputToken& token, std::int64_t tops);
+// vLLM's prompt_logprobs: null for the first token, then {"ID": {"logprob", "rank", "decoded_token"}, ...} for each of
+// `tokens`: `tops` alternatives and the token itself, whose rank is null when it isn't among those the engine reported.
+Json prompt_logprobs(const Tokenizer& tokenizer, const std::vector<OutputToken>& tokens, std::int64_t tops);
 
 // The legacy lists "tokens", "token_logprobs", "top_logprobs", "text_offset" of /v1/completions, growing.
 class LegacyLogprobs {

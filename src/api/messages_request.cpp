@@ -183,7 +183,8 @@ ApiStatus read_thinking(const Fields& body, Json& chat) {
     const std::string type = TETRAD_API_TRY(fields.text("type")).value_or("");
     if (type != "enabled" && type != "disabled" && type != "adaptive")
       return bad_field("thinking.type", fmt::format("'{}' is not enabled, disabled or adaptive", printable(type, 40)));
-    TETRAD_API_TRY(fields.integer("budget_tokens", 0));
+    const auto budget = TETRAD_API_TRY(fields.integer("budget_tokens", 0));
+    if (budget && type != "disabled") chat["thinking_token_budget"] = *budget;
     if (type == "disabled") chat["chat_template_kwargs"] = {{"enable_thinking", false}};
   }
   const auto take_format = [&](const Fields& holder, const char* key) -> ApiStatus {

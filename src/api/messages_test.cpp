@@ -101,6 +101,17 @@ TEST_F(MessagesTest, StopSequencesMatchInTextOnly) {
   EXPECT_EQ(content[1]["text"], "some text ");
 }
 
+TEST_F(MessagesTest, ABudgetOfTheThoughtHolds) {
+  say("hm</think>a");
+  Json json = body();
+  json["thinking"] = {{"type", "enabled"}, {"budget_tokens", 1024}};
+  ask_messages(json);
+  EXPECT_NE(generator.requests.back().constraint, nullptr);
+  json["thinking"]["type"] = "disabled";
+  ask_messages(json);
+  EXPECT_EQ(generator.requests.back().constraint, nullptr);
+}
+
 TEST_F(MessagesTest, LengthIsMaxTokens) {
   say("hm</think>a b c d e f g");
   Json json = body();

@@ -90,6 +90,8 @@ std::string Metrics::text(const EngineStats* stats) const {
     line("max_total_num_tokens", "gauge", "Tokens the key/value pool holds.", s.pool_tokens);
     line("num_used_tokens", "gauge", "Tokens of the pool that running requests hold.", s.used_tokens);
     line("kv_evictable_tokens", "gauge", "Tokens of the pool kept for later requests.", s.cached_tokens);
+    line("kv_available_tokens", "gauge", "Tokens of the pool that hold nothing.",
+         s.pool_tokens - s.used_tokens - s.cached_tokens);
     line("token_usage", "gauge", "Part of the pool that running requests hold.", ratio(s.used_tokens, s.pool_tokens));
     line("cache_hit_rate", "gauge", "Part of all prompt tokens that came from the prefix cache.",
          ratio(s.prompt_tokens_cached, s.prompt_tokens));

@@ -45,7 +45,8 @@ class NativeAnswer final : public Answer {
       part.ids.push_back(token.id);
       if (native_.logprobs) add(token, part.output, part.output_tops);
     }
-    if (native_.logprobs && native_.prompt_start >= 0) add_prompt(index, step.prompt);
+    if (native_.logprobs && native_.prompt_start >= 0 && !std::exchange(part.begun, true))
+      add_prompt(index, step.prompt);
     part.cached = choice.cached_tokens();
     if (step.finish != FinishReason::kNone) part.finish = finish_json(step.finish, choice, choice.completion_tokens());
     if (!native_.stream) return {};
@@ -72,6 +73,7 @@ class NativeAnswer final : public Answer {
     Json output = Json::array(), output_tops = Json::array(), input = Json::array(), input_tops = Json::array();
     Json finish;
     std::int64_t cached = 0;
+    bool begun = false;
   };
 
   Json triple(std::int32_t id, float logprob) const {
@@ -86,7 +88,6 @@ class NativeAnswer final : public Answer {
   }
 
   void add_prompt(std::size_t index, const std::vector<OutputToken>& tokens) {
-    if (tokens.empty()) return;
     const auto start = static_cast<std::size_t>(native_.prompt_start);
     const auto& prompt = native_.prompts[index / native_.copies];
     Part& part = parts_[index];
@@ -109,10 +110,8 @@ class NativeAnswer final : public Answer {
     if (native_.logprobs) {
       meta["output_token_logprobs"] = part.output;
       if (native_.tops > 0) meta["output_top_logprobs"] = part.output_tops;
-      if (native_.prompt_start >= 0) {
-        meta["input_token_logprobs"] = part.input;
-        if (native_.tops > 0) meta["input_top_logprobs"] = part.input_tops;
-      }
+      meta["input_token_logprobs"] = part.input;  // SGLang's clients read it even if they asked for none
+      if (native_.tops > 0) meta["input_top_logprobs"] = part.input_tops;
     }
     return {{"text", part.text}, {"output_ids", part.ids}, {"meta_info", std::move(meta)}};
   }

@@ -43,6 +43,10 @@ TEST_F(NativeTest, LogprobsFromAStart) {
                        .json()["meta_info"];
   EXPECT_EQ(all["input_token_logprobs"].size(), 3U);
   EXPECT_TRUE(all["input_token_logprobs"][0][0].is_null());
+  const Json one = post("/generate", {{"input_ids", {5}}, {"return_logprob", true}, {"logprob_start_len", 0}}).json();
+  EXPECT_EQ(one["meta_info"]["input_token_logprobs"], (Json::array({{nullptr, 5, nullptr}})));
+  const Json none = post("/generate", {{"input_ids", {5, 6}}, {"return_logprob", true}}).json()["meta_info"];
+  EXPECT_EQ(none["input_token_logprobs"], Json::array());
 }
 
 TEST_F(NativeTest, StreamsAllTextUpToThen) {

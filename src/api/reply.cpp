@@ -26,6 +26,7 @@ class Finished final : public Exchange {
       auto& headers = progress.head->headers;
       headers.insert(headers.end(), finish_.headers.begin(), finish_.headers.end());
       finish_.on_status(progress.head->status);
+      if (finish_.drop_body && !progress.head->stream) progress.head->length = progress.body.size();
     }
     if (finish_.drop_body) progress.body.clear();
     return progress;

@@ -101,6 +101,12 @@ class Conversation {
   }
 };
 
+// Tools that OpenAI's servers run by themselves, which clients list without asking: the model just does not have them.
+bool runs_elsewhere(const std::string& type) {
+  return type.starts_with("web_search") || type.starts_with("computer") || type == "file_search" ||
+         type == "code_interpreter" || type == "image_generation";
+}
+
 ApiStatus read_tools(const Fields& body, Json& chat) {
   const Json* tools = TETRAD_API_TRY(body.array("tools"));
   if (tools == nullptr) return {};
@@ -111,9 +117,9 @@ ApiStatus read_tools(const Fields& body, Json& chat) {
     if (!tool.is_object()) return bad_field(name, "must be an object");
     const Fields fields(tool, name + ".");
     const std::string type = TETRAD_API_TRY(fields.text("type")).value_or("");
+    if (runs_elsewhere(type)) continue;
     if (type != "function")
-      return bad_field(name + ".type",
-                       fmt::format("'{}' is not supported: this server calls no tools itself", printable(type, 40)));
+      return bad_field(name + ".type", fmt::format("'{}' is not supported, only 'function'", printable(type, 40)));
     Json function = Json::object();
     for (const char* key : {"name", "description", "parameters", "strict"})
       if (const Json* value = fields.find(key)) function[key] = *value;
@@ -169,7 +175,8 @@ ApiResult<Json> read_responses_request(const Json& json) {
     chat["tool_choice"] = named ? Json{{"type", "function"}, {"function", {{"name", (*choice)["name"]}}}} : *choice;
   }
   if (const Json* parallel = body.find("parallel_tool_calls")) chat["parallel_tool_calls"] = *parallel;
-  if (const Json* extra = body.find("chat_template_kwargs")) chat["chat_template_kwargs"] = *extra;
+  for (const char* key : {"chat_template_kwargs", "thinking_token_budget", "thinking_budget_tokens"})
+    if (const Json* value = body.find(key)) chat[key] = *value;
   if (const Json* reasoning = TETRAD_API_TRY(body.object("reasoning")))
     if (const auto effort = TETRAD_API_TRY(Fields(*reasoning, "reasoning.").text("effort")))
       chat["reasoning_effort"] = *effort;

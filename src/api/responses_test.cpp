@@ -79,6 +79,12 @@ TEST_F(ResponsesTest, ItemsBecomeMessages) {
     EXPECT_THAT(prompt(), HasSubstr(part));
 }
 
+TEST_F(ResponsesTest, ToolsThatRunElsewhereAreNotThere) {
+  const auto answer = respond(body({{"tools", Json::array({kTool, {{"type", "web_search"}}})}}));
+  EXPECT_EQ(answer.head.status, 200) << answer.body;
+  EXPECT_THAT(prompt(), testing::Not(HasSubstr("web_search")));
+}
+
 TEST_F(ResponsesTest, CutAnswersSaySo) {
   say("I think.\n</think>\n\nHi there");
   const Json answer = respond(body({{"max_output_tokens", 3}})).json();
@@ -97,7 +103,7 @@ TEST_F(ResponsesTest, BadRequestsAreNamed) {
       {"input[0].type", {{"input", {{{"type", "web_search_call"}}}}}},
       {"previous_response_id", {{"previous_response_id", "resp_1"}}},
       {"background", {{"background", true}}},
-      {"tools[0].type", {{"tools", {{{"type", "web_search"}}}}}},
+      {"tools[0].type", {{"tools", {{{"type", "local_shell"}}}}}},
       {"text.format.type", {{"text", {{"format", {{"type", "xml"}}}}}}},
       {"text.format.schema", {{"text", {{"format", {{"type", "json_schema"}}}}}}},
       {"max_output_tokens", {{"max_output_tokens", 0}}},

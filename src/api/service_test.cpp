@@ -41,6 +41,7 @@ TEST_F(ServiceTest, HeadIsGetWithoutABody) {
   const auto answer = ask(request("HEAD", "/health"));
   EXPECT_EQ(answer.head.status, 200);
   EXPECT_EQ(answer.body, "");
+  EXPECT_EQ(answer.head.length, get("/health").body.size());
 }
 
 TEST_F(ServiceTest, FormDataIsRefusedBeforeTheBody) {

@@ -1,10 +1,28 @@
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 
 #include "cli/serve.h"
 #include "cli/sglang_flags.h"
 
 namespace tetrad {
 namespace {
+
+// CLI11's own messages name the largest number there is, digit by digit.
+CLI::Validator number(const char* what, bool (*fits)(double)) {
+  const auto check = [what, fits](std::string& text) {
+    return fits(std::strtod(text.c_str(), nullptr)) ? std::string() : text + " is not " + what;
+  };
+  return {check, ""};
+}
+CLI::Validator positive() {
+  return number("a number above 0", [](double value) { return value > 0; });
+}
+CLI::Validator not_negative() {
+  return number("0 or a number above", [](double value) { return value >= 0; });
+}
+CLI::Validator positive_or_all() {
+  return number("a number above 0 or -1", [](double value) { return value > 0 || value == -1; });
+}
 
 void add_model_flags(CLI::App& command, ServeFlags& flags) {
   command.add_option("model,--model,--model-path", flags.model, "model directory: NVFP4, FP8 or BF16")->required();
@@ -15,10 +33,10 @@ void add_model_flags(CLI::App& command, ServeFlags& flags) {
   command.add_option("--activations", flags.activations, "bf16 (default) or nvfp4, as in logits")
       ->check(CLI::IsMember({"bf16", "nvfp4"}));
   command.add_option("--context-length", flags.context, "tokens of prompt and answer together (default: the model's)")
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   command
       .add_option("--tp,--tp-size,--tensor-parallel-size", flags.tp, "1: all of this machine's cores are one device")
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
 }
 
 void add_engine_flags(CLI::App& command, ServeFlags& flags) {
@@ -29,13 +47,13 @@ void add_engine_flags(CLI::App& command, ServeFlags& flags) {
       .add_option("--mem-fraction-static", flags.fraction, "of memory, for weights and key/value pool (default 0.85)")
       ->check(CLI::Range(0.01, 1.0));
   command.add_option("--max-total-tokens", flags.max_total_tokens, "in the key/value pool (default: what fits)")
-      ->check(CLI::PositiveNumber);
-  command.add_option("--max-running-requests", flags.max_running, "in one batch (default 256)")
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
+  command.add_option("--max-running-requests", flags.max_running, "in one batch (default 256)")->check(positive());
   command.add_option("--max-queued-requests", flags.max_queued, "more get 503 (default: no limit)")
-      ->check(CLI::NonNegativeNumber);
-  command.add_option("--chunked-prefill-size", flags.chunk, "prompt tokens in one step (default 512)")
-      ->check(CLI::PositiveNumber);
+      ->check(not_negative());
+  command
+      .add_option("--chunked-prefill-size", flags.chunk, "prompt tokens in one step (default 512; -1: whole prompts)")
+      ->check(positive_or_all());
   command.add_flag("--disable-radix-cache", flags.no_prefix_cache, "compute every prompt anew");
   command.add_option("--speculative-algorithm", flags.speculation,
                      "NGRAM: drafts copied from earlier in the sequence; the same results, faster where text repeats");
@@ -50,10 +68,10 @@ void add_server_flags(CLI::App& command, ServeFlags& flags) {
   command.add_option("--api-key-file", flags.key_file, "keys, one a line");
   command.add_flag("--any-model-name", flags.any_name, "answer to every model name");
   command.add_option("--max-body-bytes", flags.server.max_body_bytes, "of a request (default 32 MiB)")
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   command
       .add_option("--drain-timeout", flags.drain_seconds, "seconds that running requests get at the end (default 60)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(not_negative());
   command.add_flag("--metrics-open", flags.metrics_open, "/metrics wants no key");
   command.add_option("--cors-origin", flags.cors_origin, "origin that browsers may call from (default: none)");
   command.add_option("--log-level", flags.log_level, "info (default), warning or error")

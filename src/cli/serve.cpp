@@ -103,6 +103,7 @@ Result<EngineOptions> engine_options(const ServeFlags& flags, const Model& model
   memory.bytes_per_token = PagedModel::bytes_per_slot(model.config, options.cache_type == CacheType::kBF16);
   memory.context_length =
       flags.context > 0 ? std::min(flags.context, model.config.max_position) : model.config.max_position;
+  if (flags.chunk < 0) options.chunked_prefill_size = memory.context_length;
   memory.fraction = flags.fraction;
   memory.max_total_tokens = flags.max_total_tokens;
   memory.machine_bytes = total_memory_bytes();

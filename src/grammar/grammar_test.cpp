@@ -114,6 +114,61 @@ TEST_F(GrammarTest, NullableIsNullToo) {
   EXPECT_TRUE(nulls && booleans);
 }
 
+// Beyond ASCII, xgrammar left quotes in texts as they are.
+TEST_F(GrammarTest, PatternsAreOfTextsNotOfTheirJson) {
+  const auto schema = [](const char* pattern) { return Json{{"type", "string"}, {"pattern", pattern}}.dump(); };
+  for (const char* pattern : {"^é.{3}$", "^.{2}é$", "^[éa][^b]$", R"(^["a]\S{2}$)", "^(?:.|中){1,3}$"})
+    for (std::uint64_t seed = 0; seed < 20; ++seed)
+      ASSERT_TRUE(draw_json(schema(pattern), seed).is_string()) << pattern;
+  for (const char* pattern : {R"(^a\nb$)", R"(^\\$)", R"(^"$)", R"(^["]$)", R"(\x22)", R"(\u0022)", R"(\u{22})"})
+    EXPECT_THAT(refusal(schema(pattern)), HasSubstr("\"pattern\"")) << pattern;
+  for (const char* pattern : {"(?=a)b", "(?!a)b", "(?<=a)b", "(?<!a)b", "(?i)b"})
+    EXPECT_THAT(refusal(schema(pattern)), HasSubstr("look-around")) << pattern;
+  for (const char* pattern : {R"(^a\b$)", R"((a)\1)", R"(\p{L})", R"([\p{L}])"})
+    EXPECT_THAT(refusal(schema(pattern)), HasSubstr("\"pattern\" with \\")) << pattern;
+  EXPECT_EQ(refusal(schema(R"(^(?<year>[0-9]{4})\.[\w" -]+$)")), "");
+}
+
+TEST_F(GrammarTest, KeywordsAllCount) {
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    EXPECT_THAT(draw({GrammarSpec::Kind::kJsonSchema, R"({"required": ["a"]})"}, seed), HasSubstr("\"a\""));
+    EXPECT_GE(draw_json(R"({"minimum": 5, "maximum": 9.5})", seed).get<double>(), 5);
+    EXPECT_LE(draw_json(R"({"maxLength": 4})", seed).get<std::string>().size(), 16U);
+    EXPECT_EQ(draw_json(R"({"type": "string", "enum": [1, "a"]})", seed), "a");
+    EXPECT_EQ(draw_json(R"({"type": "integer", "minimum": 2.5, "exclusiveMaximum": 3.5})", seed), 3);
+    EXPECT_EQ(draw_json(R"({"type": "integer", "exclusiveMinimum": 2.5, "maximum": 3.5})", seed), 3);
+    EXPECT_EQ(draw_json(R"({"type": ["integer", "null"], "enum": [1, "a"]})", seed), 1);
+    const Json either = draw_json(R"({"type": "object", "properties": {"a": {"type": "null"}, "b": {"type": "null"}},
+        "additionalProperties": false, "anyOf": [{"required": ["a"]}, {"required": ["b"]}]})",
+                                  seed);
+    EXPECT_TRUE(either.contains("a") || either.contains("b")) << either;
+  }
+}
+
+TEST_F(GrammarTest, OneOfFitsOne) {
+  EXPECT_EQ(refusal(R"({"oneOf": [{"type": "string"}, {"type": "integer"}, {"type": "null"}, {"enum": [true]}]})"), "");
+  EXPECT_EQ(
+      refusal(R"({"$defs": {"cat": {"type": "object", "properties": {"kind": {"const": "cat"}}, "required": ["kind"]},
+      "dog": {"type": "object", "properties": {"kind": {"enum": ["dog"]}}, "required": ["kind"]}},
+      "oneOf": [{"$ref": "#/$defs/cat"}, {"$ref": "#/$defs/dog"}], "discriminator": {"propertyName": "kind"}})"),
+      "");
+  EXPECT_THAT(refusal(R"({"oneOf": [{"type": "integer"}, {"type": "number"}]})"), HasSubstr("\"oneOf\""));
+  EXPECT_THAT(refusal(R"({"oneOf": [{"type": "object", "properties": {"k": {"const": 1}}},
+      {"type": "object", "properties": {"k": {"const": 2}}}]})"),
+              HasSubstr("\"oneOf\""));
+  EXPECT_THAT(refusal(R"({"oneOf": [{"type": "string"}, {}]})"), HasSubstr("\"oneOf\""));
+}
+
+TEST_F(GrammarTest, RemarksAreNoDemands) {
+  EXPECT_EQ(refusal(R"({"type": "object", "propertyNames": {"type": "string"}, "x-order": 3, "example": {},
+      "additionalProperties": {"type": "string", "contentEncoding": "base64"}})"),
+            "");
+  EXPECT_EQ(refusal(R"({"anyOf": [{"$ref": "#/$defs/a"}, {"type": "null"}], "default": null, "title": "T", "$defs": {
+      "a": {"type": "integer"}}})"),
+            "");
+  EXPECT_THAT(refusal(R"({"type": "object", "propertyNames": {"maxLength": 3}})"), HasSubstr("propertyNames"));
+}
+
 TEST_F(GrammarTest, RegexAndEbnf) {
   EXPECT_THAT(draw({GrammarSpec::Kind::kRegex, "(red|blue) [0-9]{3}"}, 1),
               ::testing::MatchesRegex("(red|blue) [0-9][0-9][0-9]"));
@@ -156,6 +211,18 @@ TEST_F(GrammarTest, RefusesWhatItCannotHoldTo) {
   EXPECT_THAT(refusal(R"({"$ref": "http://example.com/a.json"})"), HasSubstr("a place in this schema"));
   EXPECT_THAT(refusal(R"({"$defs": {"a": {"type": "integer"}}, "$ref": "#/$defs/a", "minimum": 3})"),
               HasSubstr("beside \"$ref\""));
+  EXPECT_THAT(refusal(R"({"minimum": 3, "minLength": 3})"), HasSubstr("\"type\""));
+  EXPECT_THAT(refusal(R"({"type": "string", "const": 3})"), HasSubstr("\"const\""));
+  EXPECT_THAT(refusal(R"({"enum": ["a"], "minLength": 3})"), HasSubstr("\"minLength\" beside \"enum\""));
+  EXPECT_THAT(refusal(R"({"type": "object", "required": ["a"], "additionalProperties": false})"), HasSubstr("\"a\""));
+  EXPECT_THAT(refusal(R"({"anyOf": [{"type": "string"}], "oneOf": [{"type": "string"}]})"), HasSubstr("\"oneOf\""));
+  EXPECT_THAT(refusal(R"({"anyOf": [{"type": "string"}, {"type": "null"}], "type": "string"})"), HasSubstr("\"type\""));
+  EXPECT_THAT(refusal(R"({"$defs": {"a": {"type": "integer"}}, "anyOf": [{"$ref": "#/$defs/a"}], "minimum": 3})"),
+              HasSubstr("\"minimum\""));
+  EXPECT_THAT(refusal(R"({"type": "object", "properties": {"a": {}}, "additionalProperties": false,
+      "anyOf": [{"properties": {"b": {}}}]})"),
+              HasSubstr("additionalProperties"));
+  EXPECT_THAT(refusal(R"({"type": "integer", "allOf": [{"anyOf": [{"minimum": 3}]}]})"), HasSubstr("allOf"));
   for (const auto kind : {GrammarSpec::Kind::kRegex, GrammarSpec::Kind::kEbnf, GrammarSpec::Kind::kStructuralTag})
     EXPECT_FALSE(compiler_.compile({kind, "(((("}, -1).has_value());
 }

@@ -5,6 +5,9 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "grammar/schema_pattern.h"
+#include "grammar/schema_shape.h"
+
 namespace tetrad {
 namespace {
 
@@ -13,14 +16,37 @@ constexpr std::int64_t kMaxLength = 100'000;
 constexpr std::uint64_t kMaxItems = 10'000;
 constexpr double kMaxRepetitions = 1e5;
 
-constexpr std::array<std::string_view, 12> kAnnotations = {"title",    "description", "default",  "examples",
-                                                           "$schema",  "$id",         "$comment", "deprecated",
-                                                           "readOnly", "writeOnly",   "format",   "$anchor"};
+constexpr std::size_t kMaxCopies = std::size_t{1} << 20;  // bytes written into alternatives
+
+// Remarks: no value is wrong by them. The last two lines are OpenAPI's and what editors add.
+constexpr std::array<std::string_view, 24> kAnnotations = {"title",
+                                                           "description",
+                                                           "default",
+                                                           "examples",
+                                                           "$schema",
+                                                           "$id",
+                                                           "$comment",
+                                                           "deprecated",
+                                                           "readOnly",
+                                                           "writeOnly",
+                                                           "format",
+                                                           "$anchor",
+                                                           "$vocabulary",
+                                                           "contentEncoding",
+                                                           "contentMediaType",
+                                                           "contentSchema",
+                                                           "example",
+                                                           "discriminator",
+                                                           "externalDocs",
+                                                           "xml",
+                                                           "enumNames",
+                                                           "enumDescriptions",
+                                                           "markdownDescription",
+                                                           "errorMessage"};
 // Held to, as long as their values are of the right type.
-constexpr std::array<std::string_view, 17> kSimple = {
+constexpr std::array<std::string_view, 16> kSimple = {
     "type",    "enum",   "const",    "required",  "minItems",  "maxItems",         "minimum",          "maximum",
-    "pattern", "strict", "nullable", "minLength", "maxLength", "exclusiveMinimum", "exclusiveMaximum", "$ref",
-    "x-order"};
+    "pattern", "strict", "nullable", "minLength", "maxLength", "exclusiveMinimum", "exclusiveMaximum", "$ref"};
 
 // What a format asks for as an expression. Dates have 28 days in February: all that it admits is a date. The others
 // are xgrammar's own.
@@ -35,6 +61,13 @@ bool is_in(const std::array<std::string_view, n>& list, std::string_view word) {
   return std::find(list.begin(), list.end(), word) != list.end();
 }
 
+bool is_remark(std::string_view key) { return is_in(kAnnotations, key) || key.starts_with("x-"); }
+
+// Every object's names are texts.
+bool says_nothing(const Json& names) {
+  return names == true || names == Json::object() || names == Json{{"type", "string"}};
+}
+
 class Preparer {
  public:
   explicit Preparer(const Json& root) : root_(root) {}
@@ -43,9 +76,12 @@ class Preparer {
     if (depth > kMaxDepth) return refuse(place, "nested deeper than 64 levels");
     if (in.is_boolean() && in.get<bool>()) return in;
     if (!in.is_object()) return refuse(place, "a schema must be an object");
+    Json asked = Json::object();
+    for (const auto& [key, value] : in.items())
+      if (!is_remark(key) && !(key == "propertyNames" && says_nothing(value))) asked[key] = value;
+    asked = TETRAD_TRY(spread_alternatives(asked, root_, place, copies_));
     Json out = Json::object();
-    for (const auto& [key, value] : in.items()) {
-      if (is_in(kAnnotations, key)) continue;
+    for (const auto& [key, value] : asked.items()) {
       const std::string where = place + "/" + key;
       if (is_in(kSimple, key))
         out[key] = value;
@@ -62,7 +98,9 @@ class Preparer {
     }
     if (out.contains("pattern")) {
       if (!out["pattern"].is_string()) return refuse(place, "\"pattern\" must be a text");
-      TETRAD_TRY(check_repetitions(out["pattern"].get<std::string>(), place + "/pattern"));
+      const auto pattern = out["pattern"].get<std::string>();
+      TETRAD_TRY(check_repetitions(pattern, place + "/pattern"));
+      out["pattern"] = TETRAD_TRY(prepare_pattern(pattern, place.empty() ? "/" : place));
     }
     if (out.contains("nullable")) {  // OpenAPI's way to say what a list of types says
       if (out["nullable"] == true && out.value("type", Json()).is_string()) out["type"] = {out["type"], "null"};
@@ -72,15 +110,21 @@ class Preparer {
       if (out.contains(key) && (!out[key].is_number_unsigned() || out[key].get<std::uint64_t>() > kMaxItems))
         return refuse(place, std::string("\"") + key + "\" must be an integer from 0 to 10000");
     TETRAD_TRY(check_reference(out, place));
+    TETRAD_TRY(check_alternatives(out, place));
+    if (out.contains("oneOf")) {
+      TETRAD_TRY(check_one_of(out["oneOf"], root_, place));
+      Json list = std::move(out["oneOf"]);
+      out.erase("oneOf");
+      out["anyOf"] = std::move(list);
+    }
+    TETRAD_TRY(complete_schema(out, place));
     TETRAD_TRY(limit_length(out, place));
     apply_format(in, out);
     return out;
   }
 
  private:
-  static Unexpected refuse(const std::string& place, const std::string& why) {
-    return invalid_input("unsupported JSON schema", place.empty() ? "/" : place, why);
-  }
+  static Unexpected refuse(const std::string& place, const std::string& why) { return refuse_schema(place, why); }
 
   Result<Json> map(const Json& in, const std::string& place, int depth) {
     if (!in.is_object()) return refuse(place, "must be an object");
@@ -107,6 +151,15 @@ class Preparer {
     if (!target.is_string() || !target.get<std::string>().starts_with('#'))
       return refuse(place, "\"$ref\" must lead to a place in this schema (\"#/$defs/name\")");
     return find(target.get<std::string>().substr(1), place);
+  }
+
+  // What came beside alternatives out of an allOf.
+  static Status check_alternatives(const Json& schema, const std::string& place) {
+    for (const char* list : {"anyOf", "oneOf"})
+      for (const auto& [key, value] : schema.items())
+        if (schema.contains(list) && key != list && key != "$defs" && key != "definitions")
+          return refuse(place, "\"" + key + "\" beside \"" + list + "\" in \"allOf\" is not supported");
+    return {};
   }
 
   Status find(std::string pointer, const std::string& place) const {
@@ -165,6 +218,7 @@ class Preparer {
   }
 
   const Json& root_;
+  std::size_t copies_ = kMaxCopies;
 };
 
 }  // namespace

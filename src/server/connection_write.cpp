@@ -48,7 +48,7 @@ void Connection::add(Exchange::Progress progress) {
     const bool bodiless = head.status == 204 || head.status == 304;
     chunked_ = head.stream && !http_1_0_;
     if (head.stream && http_1_0_) keep_alive_ = false;
-    if (!head.stream && !bodiless) framing.length = progress.body.size();
+    if (!head.stream && !bodiless) framing.length = head.length.value_or(progress.body.size());
     framing.keep_alive = keep_alive_;
     framing.chunked = chunked_;
     for (const auto& [name, value] : head.headers)
