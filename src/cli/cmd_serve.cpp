@@ -41,8 +41,8 @@ void add_model_flags(CLI::App& command, ServeFlags& flags) {
 
 void add_engine_flags(CLI::App& command, ServeFlags& flags) {
   command.add_option("--kv-cache-dtype", flags.cache_type,
-                     "of stored keys and values: float32 (default; results equal those of logits) or bfloat16 (half "
-                     "the memory)");
+                     "of stored keys and values: auto (default: float32 if 8 contexts fit so, else bfloat16), float32 "
+                     "(results equal those of logits) or bfloat16 (half the memory)");
   command
       .add_option("--mem-fraction-static", flags.fraction, "of memory, for weights and key/value pool (default 0.85)")
       ->check(CLI::Range(0.01, 1.0));

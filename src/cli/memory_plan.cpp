@@ -12,7 +12,18 @@ namespace {
 // A pool of more contexts than this keeps prefixes nobody comes back for; 64 K tokens is plenty for a small model.
 constexpr std::int64_t kContexts = 8, kUsefulTokens = 65'536, kLeastTokens = 256;
 
+std::int64_t most_tokens(const MemoryRequest& request) {
+  return request.max_total_tokens > 0 ? request.max_total_tokens
+                                      : std::max(kContexts * request.context_length, kUsefulTokens);
+}
+
 }  // namespace
+
+bool fits_whole(const MemoryRequest& request) {
+  const double pool = static_cast<double>(request.bytes_per_token) * static_cast<double>(most_tokens(request));
+  return static_cast<double>(request.weight_bytes) + pool <=
+         request.fraction * static_cast<double>(request.machine_bytes);
+}
 
 Result<MemoryPlan> plan_memory(const MemoryRequest& request) {
   const auto budget = static_cast<std::uint64_t>(request.fraction * static_cast<double>(request.machine_bytes));
@@ -24,9 +35,8 @@ Result<MemoryPlan> plan_memory(const MemoryRequest& request) {
   MemoryPlan plan;
   plan.pool_tokens = request.max_total_tokens;
   if (plan.pool_tokens == 0) {
-    const std::int64_t most = std::max(kContexts * request.context_length, kUsefulTokens);
-    plan.pool_tokens =
-        static_cast<std::int64_t>(std::min<std::uint64_t>(room / per_token, static_cast<std::uint64_t>(most)));
+    plan.pool_tokens = static_cast<std::int64_t>(
+        std::min<std::uint64_t>(room / per_token, static_cast<std::uint64_t>(most_tokens(request))));
     if (plan.pool_tokens < least)
       return make_error(
           ErrorCode::kOutOfMemory, "the model does not fit", of,

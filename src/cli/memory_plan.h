@@ -22,6 +22,8 @@ struct MemoryPlan {
   std::string warning;  // empty: none
 };
 
+// Whether weights and the largest pool that is worth having (kContexts contexts) fit.
+bool fits_whole(const MemoryRequest& request);
 // kOutOfMemory when weights and the smallest useful pool don't fit.
 Result<MemoryPlan> plan_memory(const MemoryRequest& request);
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <thread>
 
 #include "api/service.h"
@@ -26,11 +27,14 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-Result<CacheType> cache_type(const std::string& name) {
-  if (name == "auto" || name == "float32" || name == "fp32" || name == "f32") return CacheType::kF32;
+// "auto" leaves the choice (nothing): F32 where the whole pool fits so, since its results are those of `tetrad logits`;
+// else BF16, which holds twice the tokens.
+Result<std::optional<CacheType>> cache_type(const std::string& name) {
+  if (name == "auto") return std::nullopt;
+  if (name == "float32" || name == "fp32" || name == "f32") return CacheType::kF32;
   if (name == "bfloat16" || name == "bf16") return CacheType::kBF16;
   return make_error(ErrorCode::kUsage, "unsupported value", "--kv-cache-dtype " + name,
-                    "float32 and bfloat16 are there");
+                    "auto, float32 and bfloat16 are there");
 }
 
 Result<bool> ngram(const std::string& given) {
@@ -88,7 +92,7 @@ Result<ApiOptions> api_options(const ServeFlags& flags, const Model& model) {
 
 Result<EngineOptions> engine_options(const ServeFlags& flags, const Model& model) {
   EngineOptions options;
-  options.cache_type = TETRAD_TRY(cache_type(flags.cache_type));
+  const std::optional<CacheType> cache = TETRAD_TRY(cache_type(flags.cache_type));
   options.context_length = flags.context;
   options.max_running_requests = flags.max_running;
   options.max_queued_requests = flags.max_queued;
@@ -100,13 +104,15 @@ Result<EngineOptions> engine_options(const ServeFlags& flags, const Model& model
   options.forward.activations = flags.activations == "nvfp4" ? ActivationFormat::kNvfp4 : ActivationFormat::kBF16;
   MemoryRequest memory;
   memory.weight_bytes = inspect(model.checkpoint, model.config).weight_bytes;
-  memory.bytes_per_token = PagedModel::bytes_per_slot(model.config, options.cache_type == CacheType::kBF16);
   memory.context_length =
       flags.context > 0 ? std::min(flags.context, model.config.max_position) : model.config.max_position;
   if (flags.chunk < 0) options.chunked_prefill_size = memory.context_length;
   memory.fraction = flags.fraction;
   memory.max_total_tokens = flags.max_total_tokens;
   memory.machine_bytes = total_memory_bytes();
+  memory.bytes_per_token = PagedModel::bytes_per_slot(model.config, false);
+  options.cache_type = cache.value_or(fits_whole(memory) ? CacheType::kF32 : CacheType::kBF16);
+  memory.bytes_per_token = PagedModel::bytes_per_slot(model.config, options.cache_type == CacheType::kBF16);
   const MemoryPlan plan = TETRAD_TRY(plan_memory(memory));
   log_note(plan.text);
   if (!plan.warning.empty()) log_warning(plan.warning);

@@ -109,6 +109,13 @@ void pack_nvfp4_x_tile(const float* x, std::int64_t x_stride, std::int64_t rows,
     }
 }
 
+// What row `row` is read at kNtPrefetch bytes later; behind its end, the row that takes its place.
+constexpr std::int64_t kNtPrefetch = 512;
+TETRAD_SIMD_INLINE const std::byte* nt_ahead(const RawWeight& w, std::int64_t row, std::int64_t at) {
+  const std::int64_t bytes = w.cols / 2, ahead = at + kNtPrefetch;
+  return w.data + (ahead < bytes ? row * bytes + ahead : (row + kNtLanes) * bytes + ahead - bytes);
+}
+
 // kNtLanes rows of w, from `row` on (`count` of them, the rest zeros), to columns n .. of a tile.
 inline void pack_nvfp4_w_rows(const RawWeight& w, std::int64_t row, std::int64_t count, std::int64_t n,
                               std::int32_t* out) {
@@ -131,6 +138,7 @@ inline void pack_nvfp4_w_rows(const RawWeight& w, std::int64_t row, std::int64_t
       __builtin_memcpy(codes[i], w.data + (row + i) * (w.cols / 2) + 64 * g, static_cast<std::size_t>(left / 2));
       __builtin_memcpy(scales[i], at, static_cast<std::size_t>(left / 16));
     }
+    for (std::int64_t i = 0; i < kNtLanes; ++i) __builtin_prefetch(nt_ahead(w, row + i, 64 * g));
     const std::byte* from = whole ? w.data + row * (w.cols / 2) + 64 * g : codes[0];
     tile_transpose(from, whole ? w.cols / 2 : 64, columns[0], kNtLanes);
     std::int32_t* to = out + g * 5 * kNtN + n;
