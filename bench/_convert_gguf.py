@@ -25,6 +25,8 @@ SMALLEST, LARGEST = 2.0 ** -9, 448.0  # what E4M3 can hold besides zero
 
 
 class NvfpMiniMax(MiniMaxM2Model):
+    model_arch = MiniMaxM2Model.model_arch  # the base class wants it in each subclass itself
+
     def _taken(self, name):
         return LazyTorchTensor.to_eager(self.model_tensors.pop(name)())
 
