@@ -123,10 +123,21 @@ def summarize(concurrency, rounds):
             "first_error": next((s.error for s in streams if s.error), None),
             "prompt_tokens": statistics.median([s.prompt_tokens for s in good] or [0]),
             "tokens_per_second": {"median": statistics.median(rates), "min": min(rates), "max": max(rates)},
+            "events_per_token": sum(len(s.times) for s in good) / max(1, sum(s.output_tokens for s in good)),
             "ttft_ms": quantiles([s.times[0] - s.begin for s in good if s.times]),
             "itl_ms": quantiles([b - a for s in good for a, b in zip(s.times, s.times[1:])]),
             "e2e_ms": quantiles([s.end - s.begin for s in good]),
             "client_cpu_share": sum(r[2] for r in rounds) / sum(r[1] for r in rounds)}
+
+
+def notes(row):
+    """What a reader must know before trusting the row."""
+    if row["errors"]:
+        yield f"{row['errors']} of {row['requests']} requests failed, the first: {row['first_error']}"
+    if row["requests"] > row["errors"] and row["events_per_token"] < 0.9:  # tokens without text, or several in an event
+        yield f"{row['events_per_token']:.2f} events with text a token: TTFT and ITL are those of text, tok/s and E2E hold"
+    if row["client_cpu_share"] > 0.7:
+        yield "the client needed most of a core: it may be what was measured"
 
 
 def table(rows):

@@ -16,6 +16,7 @@ import statistics
 import sys
 
 import _llama
+from _load import notes
 from _servers import Running, tetrad_server, vocabulary_of
 from serve import add_load_options, run_load, write_json
 
@@ -65,8 +66,8 @@ def llama_server(binaries, gguf, model, o):
 
 
 def measure(o, model, binaries, gguf):
-    """{figure: {"tetrad": [..], "llama.cpp": [..]}} and faults; the two take turns, and who begins alternates."""
-    figures, faults = {}, []
+    """{figure: {"tetrad": [..], "llama.cpp": [..]}} remarks, failed requests; the two take turns, and who begins alternates."""
+    figures, remarks, failed = {}, [], 0
     sides = [("tetrad", lambda: tetrad_rates(model, o), lambda: tetrad_server(o.tetrad, model, o.threads)),
              ("llama.cpp", lambda: _llama.rates(binaries, gguf, o), lambda: llama_server(binaries, gguf, model, o))]
     one = argparse.Namespace(**{**vars(o), "rounds": 1})
@@ -80,13 +81,14 @@ def measure(o, model, binaries, gguf):
             for row in rows:
                 base = f"server, {row['concurrency']} at once"
                 for label, value in ((base + ": tok/s", row["tokens_per_second"]["median"]), (base + ": TTFT p50 ms", row["ttft_ms"]["p50"]),
-                                     (base + ": ITL p50 ms", row["itl_ms"]["p50"])):
+                                     (base + ": ITL p50 ms", row["itl_ms"]["p50"]),
+                                     (base + ": E2E p50 ms", row["e2e_ms"]["p50"])):
                     if value is not None:
                         figures.setdefault(label, {}).setdefault(side, []).append(value)
-                if row["errors"]:
-                    faults.append(f"{side}, {row['concurrency']} at once: {row['errors']} of {row['requests']} requests failed: {row['first_error']}")
+                remarks += [f"{side}, {row['concurrency']} at once: {note}" for note in notes(row)]
+                failed += row["errors"]
         sides.reverse()
-    return figures, faults
+    return figures, sorted(set(remarks)), failed
 
 
 def report(figures):
@@ -124,13 +126,13 @@ def main():
     binaries = _llama.build(o.jobs)
     gguf = _llama.BUILD / f"{model.resolve().name}.gguf"
     _llama.convert(model, gguf)
-    figures, faults = measure(o, model, binaries, gguf)
+    figures, remarks, failed = measure(o, model, binaries, gguf)
     rows, text = report(figures)
     out = sys.stderr if o.json == "-" else sys.stdout
     print(f"{model.name}, {o.threads} threads, medians of {o.rounds} rounds, tokens a second unless ms; ratio above 1: tetrad is faster; load {os.getloadavg()[0]:.1f}", file=out)
-    print(text, *faults, sep="\n", file=out)
-    write_json(o.json, {"model": str(model), "threads": o.threads, "rounds": o.rounds, "figures": rows, "faults": faults})
-    sys.exit(1 if faults else 0)
+    print(text, *remarks, sep="\n", file=out)
+    write_json(o.json, {"model": str(model), "threads": o.threads, "rounds": o.rounds, "figures": rows, "remarks": remarks, "failed_requests": failed})
+    sys.exit(1 if failed else 0)
 
 
 if __name__ == "__main__":

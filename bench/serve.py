@@ -15,7 +15,7 @@ import os
 import pathlib
 import sys
 
-from _load import round_of, summarize, table
+from _load import notes, round_of, summarize, table
 from _servers import target_of, tetrad_server
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -75,11 +75,13 @@ def main():
         with tetrad_server(o.tetrad, o.model, o.threads) as target:
             rows = run_load(o, target)
     out = sys.stderr if o.json == "-" else sys.stdout
-    print(f"{o.api}, prompts of {o.prompt_tokens} tokens ({o.shared_prefix} shared), {o.max_tokens} generated, {o.rounds} rounds; milliseconds, load {os.getloadavg()[0]:.1f}", file=out)
+    shared = "shared" if o.api == "completions" else "words shared"
+    measured = rows[0]["prompt_tokens"] or o.prompt_tokens  # chat adds its template, and a word may be several tokens
+    print(f"{o.api}, prompts of {measured:.0f} tokens ({o.shared_prefix} {shared}), {o.max_tokens} generated, {o.rounds} rounds; milliseconds, load {os.getloadavg()[0]:.1f}", file=out)
     print(table(rows), file=out)
     for row in rows:
-        if row["errors"]:
-            print(f"concurrency {row['concurrency']}: {row['errors']} errors, the first: {row['first_error']}", file=out)
+        for note in notes(row):
+            print(f"concurrency {row['concurrency']}: {note}", file=out)
     write_json(o.json, {"api": o.api, "prompt_tokens": o.prompt_tokens, "max_tokens": o.max_tokens, "rounds": o.rounds, "results": rows})
     sys.exit(1 if any(row["errors"] for row in rows) else 0)
 
