@@ -12,12 +12,12 @@ ifneq ($(shell command -v ccache),)
 export CMAKE_CXX_COMPILER_LAUNCHER := ccache
 endif
 
-.PHONY: all build demo serve test setup setup-test unit sanitizers tsan fuzz clients lint format bench clean help
+.PHONY: all build demo serve test setup setup-test unit sanitizers tsan fuzz clients lint format bench bench-serve compare-llama clean help
 all: build
 
 help:
 	@sed -n 's/^# \{0,1\}\(make .*\)/\1/p' Makefile
-	@echo "make lint | format | unit | sanitizers | tsan | fuzz | clients | bench | clean"
+	@echo "make lint | format | unit | sanitizers | tsan | fuzz | clients | bench | bench-serve | compare-llama | clean"
 
 setup:
 	@$(PYTHON) tools/setup.py build
@@ -76,5 +76,15 @@ bench: build
 	$(PYTHON) bench/quantize.py
 	build/bench/kernels_bench
 
+# Load on the server over HTTP: tokens a second and latencies (MODEL=...).
+bench-serve: build
+	@test -e $(MODEL)/config.json || build/tetrad quantize models/tiny-minimax-m2 $(MODEL)
+	$(PYTHON) bench/serve.py $(MODEL)
+
+# Against llama.cpp, built once in build-llama/ (PyPI, many minutes, 2 GB) (MODEL=...).
+compare-llama: build
+	@test -e $(MODEL)/config.json || build/tetrad quantize models/tiny-minimax-m2 $(MODEL)
+	$(PYTHON) bench/compare_llama.py --model $(MODEL) --jobs $(JOBS)
+
 clean:
-	rm -rf build build-dev build-tsan build-fuzz build-clients out
+	rm -rf build build-dev build-tsan build-fuzz build-clients build-llama out
