@@ -4,6 +4,7 @@ import pathlib
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.error
@@ -50,6 +51,7 @@ class Running(Target):
         self.seconds = seconds
 
     def __enter__(self):
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server ends with this program
         self.log = tempfile.TemporaryFile("w+", errors="replace")
         self.process = subprocess.Popen(self.command, stdout=self.log, stderr=subprocess.STDOUT)
         deadline = time.monotonic() + self.seconds
