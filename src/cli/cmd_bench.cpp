@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/rng.h"
 #include "base/units.h"
+#include "cli/bench_profile.h"
 #include "cli/command.h"
 #include "kernels/machine_limits.h"
 #include "model/paged_model.h"
@@ -21,6 +22,7 @@ struct BenchFlags {
   std::string model, json, cache_type = "float32";
   std::vector<std::int64_t> prompts = {512}, concurrencies = {1};
   std::int64_t generate = 32, repeat = 5, chunk = 512;
+  bool profile = false;
 };
 
 struct Rate {  // tokens a second over the repetitions
@@ -55,11 +57,13 @@ class Bench {
   Result<Prefill> prefill(std::int64_t tokens) {
     std::vector<double> rates;
     TETRAD_TRY(fill(std::min<std::int64_t>(tokens, 64), 0));  // warm
+    begin_profile();
     for (std::int64_t r = 0; r < flags_.repeat; ++r) {
       const auto start = std::chrono::steady_clock::now();
       TETRAD_TRY(fill(tokens, 0));
       rates.push_back(static_cast<double>(tokens) / seconds_since(start));
     }
+    end_profile(fmt::format("prefill {}", tokens), flags_.repeat);
     return Prefill{tokens, rate_of(rates)};
   }
 
@@ -67,6 +71,7 @@ class Bench {
     const std::int64_t room = context + flags_.generate;
     for (std::int64_t c = 0; c < concurrency; ++c) TETRAD_TRY(fill(context, c * room));
     std::vector<double> rates;
+    begin_profile();
     const std::uint64_t before = model_.expert_bytes_read();
     for (std::int64_t r = 0; r < flags_.repeat; ++r) {
       const auto start = std::chrono::steady_clock::now();
@@ -74,12 +79,25 @@ class Bench {
         TETRAD_TRY(step_all(concurrency, room, context + step));
       rates.push_back(static_cast<double>(concurrency * flags_.generate) / seconds_since(start));
     }
+    end_profile(fmt::format("decode {}", concurrency), flags_.repeat * flags_.generate);
     const auto steps = static_cast<double>(flags_.repeat * flags_.generate);
     return Decode{concurrency, context, rate_of(rates),
                   dense_bytes_ + static_cast<double>(model_.expert_bytes_read() - before) / steps};
   }
 
+  const std::vector<PassProfile>& profiles() const { return profiles_; }
+
  private:
+  void begin_profile() {
+    if (!flags_.profile) return;
+    times_.clear();
+    model_.set_profile(&times_);
+  }
+  void end_profile(std::string name, std::int64_t passes) {
+    if (!flags_.profile) return;
+    model_.set_profile(nullptr);
+    profiles_.push_back({std::move(name), passes, times_});
+  }
   static Status ignore(std::size_t, std::int64_t, std::span<float>) { return {}; }
 
   std::int32_t token() { return static_cast<std::int32_t>(rng_.below(static_cast<std::uint64_t>(config_.vocab))); }
@@ -125,6 +143,8 @@ class Bench {
   const ModelConfig& config_;
   const BenchFlags& flags_;
   Rng rng_;
+  OpProfile times_;
+  std::vector<PassProfile> profiles_;
   double dense_bytes_;  // of all weights but experts and embedding: each step reads them
 };
 
@@ -214,8 +234,13 @@ Status run_bench(const BenchFlags& flags, const CommonFlags& common) {
   const double flops =
       2.0 * static_cast<double>(inspection.active_parameters -
                                 static_cast<std::uint64_t>(opened.config.vocab * opened.config.hidden));
-  return write_result(flags.json, to_json(machine, compute, prefills, decodes),
-                      to_text(machine, compute, prefills, decodes, flops));
+  Json json = to_json(machine, compute, prefills, decodes);
+  std::string text = to_text(machine, compute, prefills, decodes, flops);
+  for (const PassProfile& profile : bench.profiles()) {
+    json["profile"].push_back(profile_json(profile));
+    text += profile_text(profile);
+  }
+  return write_result(flags.json, json, text);
 }
 
 }  // namespace
@@ -235,6 +260,7 @@ void register_bench(CLI::App& app, const CommonFlags& common, Action& action) {
       ->check(CLI::Range(1, 10'000));
   command->add_option("--kv-cache-dtype", flags->cache_type, "float32 (default) or bfloat16")
       ->check(CLI::IsMember({"float32", "bfloat16"}));
+  command->add_flag("--profile", flags->profile, "also the time of each operation and layer");
   command->add_option("--json", flags->json, "write the result as JSON (- is stdout)");
   command->callback([flags, &common, &action] { action = [flags, &common] { return run_bench(*flags, common); }; });
 }

@@ -162,7 +162,7 @@ class Planner {
       const auto bytes = entries[i].view.bytes;
       const auto part = bytes.subspan(bytes.size() / 2, std::min(kSampleBytes, bytes.size() - bytes.size() / 2));
       print.add({reinterpret_cast<const char*>(part.data()), part.size()});
-      source_.release(part);
+      source_.release(bytes);  // all: a touched page brings its neighbours along
     }
   }
 

@@ -156,6 +156,7 @@ void attention_block(const DecoderContext& context, const LayerWeights& weights,
   const auto eps = static_cast<float>(config.rms_eps);
   const auto n = static_cast<std::size_t>(rows);
   float* normed = buffers.normed.data();
+  OpTimer qkv_timer(context.profile, Op::kQkv);
   pool.run(
       n,
       [&](std::size_t i, std::size_t) {
@@ -175,7 +176,9 @@ void attention_block(const DecoderContext& context, const LayerWeights& weights,
     jobs.push_back({&weights.v, normed, rows, config.hidden, buffers.v.data(), kv_width});
   }
   linear(context.compute, context.workspace, jobs, context.bf16());
+  qkv_timer.stop();
 
+  OpTimer rotary_timer(context.profile, Op::kRotary);
   fill_rotary(context, segments, buffers);
   std::vector<const Segment*> segment_of(n);
   for (const Segment& segment : segments) std::fill_n(segment_of.begin() + segment.row, segment.count, &segment);
@@ -190,8 +193,12 @@ void attention_block(const DecoderContext& context, const LayerWeights& weights,
         if (cache != nullptr) store_in_cache(*cache, segment, row, kv_width, buffers);
       },
       16);
+  rotary_timer.stop();
+  OpTimer attend_timer(context.profile, Op::kAttend);
   mix(context, segments, buffers, cache);
+  attend_timer.stop();
 
+  const OpTimer output_timer(context.profile, Op::kOutput);
   const LinearJob out = {&weights.o, buffers.mixed.data(), rows, q_width, normed, config.hidden};
   linear(context.compute, context.workspace, {&out, 1}, context.bf16());
   pool.run(

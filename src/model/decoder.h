@@ -8,6 +8,7 @@
 
 #include "kernels/linear.h"
 #include "model/layer_weights.h"
+#include "model/op_profile.h"
 
 namespace tetrad {
 
@@ -16,6 +17,7 @@ struct DecoderContext {
   const ModelConfig& config;
   const ForwardOptions& options;
   Workspace& workspace;
+  OpProfile* profile = nullptr;  // nullptr: nobody asks
   bool bf16() const { return options.precision == Precision::kBF16; }
 };
 

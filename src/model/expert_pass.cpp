@@ -156,16 +156,26 @@ Status Runner::run(std::span<RoutedRow> rows, std::span<const Part> parts) {
     wide.push_back({&w3, x(part.row), part.count, hidden_, up(part.row), width_});
     narrow.push_back({&w2, gate(part.row), part.count, width_, x(part.row), hidden_});
   }
+  const DecoderContext& context = pass_.context;
   FirstError error;
+  OpTimer gather_timer(context.profile, Op::kGather);
   pool.run(
       rows.size(),
       [&](std::size_t i, std::size_t) { error.take(gather(rows[i], static_cast<std::int64_t>(i), in_scale[i])); }, 8);
+  gather_timer.stop();
   TETRAD_TRY(error.status());
-  linear(pass_.context.compute, pass_.context.workspace, wide, bf16());
+  OpTimer wide_timer(context.profile, Op::kGateUp);
+  linear(context.compute, context.workspace, wide, bf16());
+  wide_timer.stop();
+  OpTimer activate_timer(context.profile, Op::kActivate);
   pool.run(
       rows.size(), [&](std::size_t i, std::size_t) { activate(rows[i], static_cast<std::int64_t>(i), down_scale[i]); },
       8);
-  linear(pass_.context.compute, pass_.context.workspace, narrow, bf16());
+  activate_timer.stop();
+  OpTimer narrow_timer(context.profile, Op::kDown);
+  linear(context.compute, context.workspace, narrow, bf16());
+  narrow_timer.stop();
+  const OpTimer scatter_timer(context.profile, Op::kScatter);
   return scatter(rows);
 }
 

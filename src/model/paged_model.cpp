@@ -33,6 +33,7 @@ struct PagedModel::Impl {
   Workspace workspace;
   std::vector<float> hidden, sums;
   std::uint64_t expert_bytes = 0;
+  OpProfile* profile = nullptr;
 
   void count_experts(std::size_t layer, const Routing& routing);
   Status run_layers(std::span<const Segment> segments, std::int64_t rows);
@@ -79,9 +80,10 @@ Status PagedModel::Impl::run_experts_of(std::size_t layer, const DecoderContext&
 }
 
 Status PagedModel::Impl::run_layers(std::span<const Segment> segments, std::int64_t rows) {
-  const DecoderContext context{compute, config, options, workspace};
+  const DecoderContext context{compute, config, options, workspace, profile};
   AttentionBuffers buffers(config, rows);
   for (std::size_t layer = 0; layer < layers.size(); ++layer) {
+    if (profile != nullptr) profile->set_layer(layer);
     attention_block(context, layers[layer], segments, hidden.data(), rows, buffers, &caches[layer]);
     TETRAD_TRY(run_experts_of(layer, context, buffers, rows));
   }
@@ -119,10 +121,12 @@ Result<PagedModel> PagedModel::open(const Checkpoint& checkpoint, const ModelCon
                              Workspace(compute),
                              {},
                              {},
-                             0});
+                             0,
+                             nullptr});
   return model;
 }
 
+void PagedModel::set_profile(OpProfile* profile) { impl_->profile = profile; }
 std::uint64_t PagedModel::expert_bytes_read() const { return impl_->expert_bytes; }
 
 PagedModel::PagedModel() = default;
@@ -162,7 +166,9 @@ Status PagedModel::forward(std::span<const BatchPart> parts, const LogitVisitor&
       std::memcpy(chosen.data() + i * width,
                   impl.hidden.data() + static_cast<std::size_t>(wanted[begin + i].batch_row) * width,
                   width * sizeof(float));
+    OpTimer timer(impl.profile, Op::kHead);
     impl.head.logits(chosen, static_cast<std::int64_t>(count), logits);
+    timer.stop();
     for (std::size_t i = 0; i < count; ++i)
       TETRAD_TRY(visit(wanted[begin + i].part, wanted[begin + i].row, std::span(logits).subspan(i * vocab, vocab)));
   }

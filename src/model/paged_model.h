@@ -11,6 +11,8 @@
 
 namespace tetrad {
 
+class OpProfile;  // model/op_profile.h
+
 // Tokens that continue one sequence.
 struct BatchPart {
   std::span<const std::int32_t> ids;
@@ -33,6 +35,7 @@ class PagedModel {
   using LogitVisitor = std::function<Status(std::size_t part, std::int64_t row, std::span<float> logits)>;
   // One pass over the weights for all parts. The ids must be in the vocabulary. Not thread-safe.
   Status forward(std::span<const BatchPart> parts, const LogitVisitor& visit);
+  void set_profile(OpProfile* profile);     // what the next passes add their times to; nullptr: nothing
   std::uint64_t expert_bytes_read() const;  // by all passes so far: each expert that a pass used, once
 
  private:

@@ -32,6 +32,7 @@ void choose(const float* scores, std::span<const float> bias, std::int64_t k, st
 
 void route(const DecoderContext& context, const LayerWeights& weights, const float* hidden, std::int64_t rows,
            std::int64_t first, Routing& routing, float* normed) {
+  const OpTimer timer(context.profile, Op::kRouter);
   const ModelConfig& config = context.config;
   const KernelTable& kernels = context.compute.kernels();
   const auto n = static_cast<std::size_t>(rows);
