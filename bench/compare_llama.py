@@ -5,7 +5,7 @@
 
 Without --model the bundled model is quantized into out/. llama.cpp is built once in build-llama/ from the source distribution of llama-cpp-python
 (PyPI). The GGUF has the checkpoint's 4-bit codes; its block scales are rounded (bench/_convert_gguf.py says why), so compare speed, not text.
-A model of tools/make_model.py has no tokenizer, which the converter needs: --tokenizer (default: the bundled model) lends its files, through links
+A model of `tetrad make-model` without --tokenizer has none, which the converter needs: --tokenizer (default: the bundled model) lends its files, through links
 in a folder beside it. Both servers get prompts as token ids, so the tokenizer's size costs neither anything.
 """
 import argparse
@@ -48,7 +48,7 @@ def checkpoint(o):
 
 
 def tetrad_rates(model, o):
-    out = _llama.call([o.tetrad, "bench", model, "--threads", o.threads, "--prompt", o.prompt, "--generate", o.generate, "--concurrency", 1, o.batch,
+    out = _llama.call([o.tetrad, "bench", model, "--threads", o.threads, "--prompt", o.prompt, "--generate", o.generate, "--concurrency", 1, "--concurrency", o.batch,
                        "--repeat", 1, "--quiet", "--json", "-"], "tetrad bench")
     value = json.loads(out)
     result = {f"prefill {o.prompt}": value["prefill"][0]["tokens_per_second_median"]}
