@@ -129,7 +129,8 @@ ApiStatus add_message(const Json& message, const std::string& name, Json& messag
   if (!content->is_array()) return bad_field(name + ".content", "must be a text or a list of blocks");
   if (role == "assistant") return add_assistant(*content, name + ".content", messages);
   if (role == "user") return add_user(*content, name + ".content", messages);
-  messages.push_back({{"role", role}, {"content", TETRAD_API_TRY(read_texts(*content, name + ".content"))}});
+  const auto text = TETRAD_API_TRY(read_texts(*content, name + ".content"));
+  messages.push_back({{"role", role}, {"content", text}});
   return {};
 }
 

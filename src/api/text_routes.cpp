@@ -74,7 +74,8 @@ OpenResult open_detokenize(Context& context, const HttpRequest&, const Json& bod
 }
 
 OpenResult open_apply_template(Context& context, const HttpRequest&, const Json& body) {
-  return reply({{"prompt", TETRAD_API_TRY(read_chat_prompt(body, context)).text}});
+  const auto prompt = TETRAD_API_TRY(read_chat_prompt(body, context));
+  return reply({{"prompt", prompt.text}});
 }
 
 }  // namespace tetrad

@@ -80,10 +80,9 @@ struct Renderer {
 Result<CalibrationSet> from_conversations(const CalibrationOptions& options, const fs::path& model_directory) {
   std::vector<MappedFile> files;
   for (const auto& path : options.conversations) files.push_back(TETRAD_TRY(MappedFile::open(path)));
-  Renderer renderer{TETRAD_TRY(ChatTemplate::load(model_directory)),
-                    TETRAD_TRY(Tokenizer::load(model_directory)),
-                    {},
-                    Rng(options.seed, kPromptStream)};
+  auto chat_template = TETRAD_TRY(ChatTemplate::load(model_directory));
+  auto tokenizer = TETRAD_TRY(Tokenizer::load(model_directory));
+  Renderer renderer{std::move(chat_template), std::move(tokenizer), {}, Rng(options.seed, kPromptStream)};
   if (!options.system_prompts.empty()) renderer.prompts = TETRAD_TRY(read_system_prompts(options.system_prompts));
   auto lines = lines_of(files);
   shuffle(lines, options.seed);

@@ -85,7 +85,8 @@ Status PostProcessor::add_pair(const Json& json, const std::string& component) {
       return invalid_input("malformed tokenizer", component, fmt::format("\"{}\" must be a token and its id", key));
     return read_id(pair[1], component);
   };
-  parts_ = {{false, {TETRAD_TRY(id_of("cls"))}}, {true, {}}, {false, {TETRAD_TRY(id_of("sep"))}}};
+  const std::int32_t cls = TETRAD_TRY(id_of("cls")), sep = TETRAD_TRY(id_of("sep"));
+  parts_ = {{false, {cls}}, {true, {}}, {false, {sep}}};
   return {};
 }
 

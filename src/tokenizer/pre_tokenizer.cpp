@@ -106,7 +106,8 @@ Status PreTokenizer::add_metaspace(const Json& json, const std::string& componen
                          "add_prefix_space is false, which needs prepend_scheme \"never\"");
   }
   const bool split = TETRAD_TRY(bool_field(json, "split", component, true));
-  steps_.emplace_back(Metaspace{replacement, TETRAD_TRY(Regex::literal(replacement, component)), prepend, split});
+  auto literal = TETRAD_TRY(Regex::literal(replacement, component));
+  steps_.emplace_back(Metaspace{replacement, std::move(literal), prepend, split});
   return {};
 }
 

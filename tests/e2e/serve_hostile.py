@@ -31,6 +31,11 @@ def shape_fault(answer, path, field):
     return None if not field or str(error["param"]).split("[")[0].startswith(field) else f"param is not {field}"
 
 
+def ends_well(server):
+    status = server.stop()
+    check(status == 0, f"the server ends with {status}: {server.log()[-3000:]}")
+
+
 def table(server):
     """Each case of _hostile_cases, on one connection after another's."""
     count, faults = 0, []
@@ -246,7 +251,7 @@ def disconnects():
     server.post("/abort_request", {"abort_all": True})
     check(until(lambda: server.stats()["running"] == 0, 1) is not None, "aborted")
     check(all(b'"finish_reason":"abort"' in receive(sock).replace(b" ", b"") for sock in socks), "their clients hear of it")
-    check(server.stop() == 0, "the server ends well")
+    ends_well(server)
     print(f"clients that left are forgotten after {', '.join(f'{t * 1000:.0f}' for t in times)} ms")
 
 
@@ -265,7 +270,7 @@ def full_queue():
         sock.close()
     check(until(lambda: server.stats()["running"] + server.stats()["queued"] == 0, 2) is not None, "it empties")
     server.post(CHAT, GOOD[CHAT])
-    check(server.stop() == 0, "the server ends well")
+    ends_well(server)
 
 
 def keys():
@@ -289,7 +294,7 @@ def keys():
     check(server.ask("OPTIONS", CHAT, headers={}).status == 204, "OPTIONS wants none")
     check(status_of(server.raw(head(length=30 << 20), timeout=3)) == 401, "no key: refused before the body comes")
     check("sk-one" not in server.log(), "no key in the log")
-    check(server.stop() == 0, "the server ends well")
+    ends_well(server)
 
 
 def memory():
@@ -313,7 +318,7 @@ def memory():
     after = server.rss()
     check(SANITIZED or after < 1.03 * before, f"2,000 requests took resident memory from {before >> 10} to {after >> 10} KiB")
     check(server.stats()["used_tokens"] == 0, "nothing is left in use")
-    check(server.stop() == 0, "the server ends well")
+    ends_well(server)
     print(f"2,000 requests: resident memory from {before >> 10} to {after >> 10} KiB")
 
 
@@ -332,7 +337,7 @@ def main():
     slow.close()
     check(server.alive() and server.post(CHAT, GOOD[CHAT])["choices"] == before, "the server lives and answers as before")
     check(until(lambda: server.stats()["used_tokens"] == 0, 2) is not None, "nothing is left in use")
-    check(server.stop() == 0, "the server ends well")
+    ends_well(server)
 
 
 if __name__ == "__main__":
