@@ -26,7 +26,7 @@ def run(target, build, seconds):
     command = [str(target), f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=3000", "-max_len=65536", "-print_final_stats=1",
                f"-artifact_prefix={findings}/{name}-", str(work)] + ([str(seeds)] if seeds.is_dir() else [])
     done = subprocess.run(command, capture_output=True, text=True, errors="replace")
-    stats = {line.split(":")[1].strip(): line.split()[-1] for line in done.stderr.splitlines() if line.startswith("stat::")}
+    stats = {line.split("::")[1].split(":")[0]: line.split()[-1] for line in done.stderr.splitlines() if line.startswith("stat::")}
     return name, done.returncode, stats.get("number_of_executed_units", "?"), done.stderr
 
 
