@@ -3,7 +3,7 @@
 namespace tetrad {
 
 std::int64_t attend_scratch_floats(std::int64_t rows, std::int64_t head_dim, bool paged) {
-  return rows * (kAttendKeyTile + head_dim + 2) + 16 * head_dim + (paged ? 32 * head_dim : 0);
+  return rows * (kAttendKeyTile + head_dim + 2) + 16 * head_dim + (paged ? kAttendValueKeys * head_dim : 0);
 }
 
 }  // namespace tetrad

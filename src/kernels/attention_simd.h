@@ -6,12 +6,11 @@
 #include "kernels/simd/tile_transpose.h"
 
 #if TETRAD_SIMD_TARGET == TETRAD_SIMD_AVX512
-constexpr unsigned kValueVectors = 4;
+constexpr unsigned kScoreRows = 8, kValueVectors = 4;
 #else
-constexpr unsigned kValueVectors = 1;
+constexpr unsigned kScoreRows = 6, kValueVectors = 1;  // 16 registers: 8 rows' sums would not leave one for a key
 #endif
-constexpr unsigned kScoreRows = 8, kValueRows = 6;
-constexpr std::int64_t kValueKeys = 32;  // whose values are gathered at a time: 16 KiB of F32 at head_dim 128
+constexpr unsigned kValueRows = 6;
 
 struct AttendState {  // scratch of one call
   float* scores;      // [rows, kAttendKeyTile]
@@ -19,7 +18,7 @@ struct AttendState {  // scratch of one call
   float* maxima;      // [rows]
   float* totals;      // [rows]
   float* keys;        // [head_dim, 16]
-  float* gathered;    // [kValueKeys, head_dim], only when paged
+  float* gathered;    // [kAttendValueKeys, head_dim], only when paged
 };
 
 TETRAD_SIMD_INLINE std::int64_t row_offset(const AttendArgs& args, std::int64_t row) {
@@ -94,7 +93,7 @@ inline void score_tile(const AttendArgs& args, const AttendState& state, std::in
     std::int64_t row = (first - args.first_position) * args.group;  // rows before it see none of these keys
     row = row > 0 ? row : 0;
     for (; row + kScoreRows <= args.rows; row += kScoreRows) score_rows<kScoreRows>(args, state, row, column);
-    if (row + 6 <= args.rows) score_rows<6>(args, state, row, column), row += 6;
+    for (; row + 6 <= args.rows; row += 6) score_rows<6>(args, state, row, column);
     for (; row + 3 <= args.rows; row += 3) score_rows<3>(args, state, row, column);
     for (; row < args.rows; ++row) score_rows<1>(args, state, row, column);
   }
@@ -193,8 +192,8 @@ inline void value_tile(const AttendArgs& args, const AttendState& state, std::in
     value_keys(args, state, begin, 0, end - begin, args.v + begin * args.kv_stride, args.kv_stride);
     return;
   }
-  for (std::int64_t at = begin; at < end; at += kValueKeys) {
-    const std::int64_t count = end - at < kValueKeys ? end - at : kValueKeys;
+  for (std::int64_t at = begin; at < end; at += kAttendValueKeys) {
+    const std::int64_t count = end - at < kAttendValueKeys ? end - at : kAttendValueKeys;
     gather(args, args.paged_v, at, count, end, state.gathered);
     value_keys(args, state, begin, at - begin, at - begin + count, state.gathered, args.head_dim);
   }
@@ -206,7 +205,7 @@ void attend(const AttendArgs& args) {
   state.sums = state.scores + args.rows * kAttendKeyTile;
   state.keys = state.sums + args.rows * args.head_dim;
   state.gathered = state.keys + 16 * args.head_dim;
-  state.maxima = state.gathered + (args.slots != nullptr ? kValueKeys * args.head_dim : 0);
+  state.maxima = state.gathered + (args.slots != nullptr ? kAttendValueKeys * args.head_dim : 0);
   state.totals = state.maxima + args.rows;
   for (std::int64_t i = 0; i < args.rows * args.head_dim; ++i) state.sums[i] = 0.0F;
   for (std::int64_t row = 0; row < args.rows; ++row) {

@@ -92,6 +92,8 @@ struct AttendArgs {
 inline constexpr std::int64_t kAttendKeyTile =
     512;  // keys a softmax step takes; PyTorch's, so that BF16 rounds at the same places
 inline constexpr std::int64_t kAttendMaxRows = 64;
+// Paged keys whose values are gathered at a time: 16 KiB of F32 at head_dim 128. At least 16, as many as keys are.
+inline constexpr std::int64_t kAttendValueKeys = 32;
 std::int64_t attend_scratch_floats(std::int64_t rows, std::int64_t head_dim, bool paged);
 
 struct KernelTable {

@@ -193,15 +193,8 @@ inline void nt_finish(const Nvfp4Args& args, const float* sums, std::int64_t row
   constexpr std::int64_t kDword = kNtM * kNtN;
   alignas(64) float row[kNtN];
   for (std::int64_t i = 0; i < rows; ++i, y += args.y_stride) {
-    for (unsigned n = 0; n < kNtN; n += kNtLanes) {
-      const float* at = sums + i * kNtN + n;
-      Part c[8];
-#pragma GCC unroll 8
-      for (int j = 0; j < 8; ++j) c[j] = part_add(part_load(at + j * kDword), part_load(at + (j + 8) * kDword));
-#pragma GCC unroll 4
-      for (int j = 0; j < 4; ++j) c[j] = part_add(c[j], c[j + 4]);
-      part_store(row + n, part_mul(part_add(part_add(c[0], c[2]), part_add(c[1], c[3])), part_set1(args.factor)));
-    }
+    for (unsigned n = 0; n < kNtN; n += kNtLanes)
+      part_store(row + n, part_mul(tile_tree(sums + i * kNtN + n, kDword), part_set1(args.factor)));
     if (args.bf16)
       for (unsigned n = 0; n < kNtN; n += 16) store(row + n, round_bf16(load(row + n)));
     __builtin_memcpy(y, row, static_cast<std::size_t>(args.n) * 4);

@@ -68,15 +68,7 @@ inline void tile_finish(const TileArgs& args, const float* sums, std::int64_t ro
   constexpr std::int64_t kClass = kTileM * kTileN;
   alignas(64) float row[kTileN];
   for (std::int64_t i = 0; i < rows; ++i, y += args.y_stride) {
-    for (unsigned n = 0; n < kTileN; n += kTileLanes) {
-      const float* at = sums + i * kTileN + n;
-      Part c[8];
-#pragma GCC unroll 8
-      for (int j = 0; j < 8; ++j) c[j] = part_add(part_load(at + j * kClass), part_load(at + (j + 8) * kClass));
-#pragma GCC unroll 4
-      for (int j = 0; j < 4; ++j) c[j] = part_add(c[j], c[j + 4]);
-      part_store(row + n, part_add(part_add(c[0], c[2]), part_add(c[1], c[3])));
-    }
+    for (unsigned n = 0; n < kTileN; n += kTileLanes) part_store(row + n, tile_tree(sums + i * kTileN + n, kClass));
     if (args.bf16)
       for (unsigned n = 0; n < kTileN; n += 16) store(row + n, round_bf16(load(row + n)));
     __builtin_memcpy(y, row, static_cast<std::size_t>(args.n) * 4);

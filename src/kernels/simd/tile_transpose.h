@@ -56,3 +56,15 @@ TETRAD_SIMD_INLINE void tile_transpose(const std::byte* from, std::int64_t strid
   }
 }
 #endif
+
+#if TETRAD_SIMD_TARGET != TETRAD_SIMD_SCALAR
+// hsum's tree over 16 sums that lie `stride` floats apart, for a register of results.
+TETRAD_SIMD_INLINE Part tile_tree(const float* sums, std::int64_t stride) {
+  Part c[8];
+#pragma GCC unroll 8
+  for (int j = 0; j < 8; ++j) c[j] = part_add(part_load(sums + j * stride), part_load(sums + (j + 8) * stride));
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; ++j) c[j] = part_add(c[j], c[j + 4]);
+  return part_add(part_add(c[0], c[2]), part_add(c[1], c[3]));
+}
+#endif
