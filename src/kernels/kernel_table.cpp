@@ -53,12 +53,17 @@ std::vector<std::string> available_simd_targets() {
   return names;
 }
 
+// A table is filled only where its target runs: the compiler stores neighbouring pointers with that target's registers.
 const KernelTable* kernel_table(const std::string& simd) {
-  static const KernelTable kAvx512 = TETRAD_MAKE_TABLE(avx512);
-  static const KernelTable kAvx2 = TETRAD_MAKE_TABLE(avx2);
+  if (simd == "avx512" && has_avx512()) {
+    static const KernelTable kAvx512 = TETRAD_MAKE_TABLE(avx512);
+    return &kAvx512;
+  }
+  if (simd == "avx2" && has_avx2()) {
+    static const KernelTable kAvx2 = TETRAD_MAKE_TABLE(avx2);
+    return &kAvx2;
+  }
   static const KernelTable kScalar = TETRAD_MAKE_TABLE(scalar);
-  if (simd == "avx512" && has_avx512()) return &kAvx512;
-  if (simd == "avx2" && has_avx2()) return &kAvx2;
   if (simd == "scalar") return &kScalar;
   if (simd == "ref") return &ref::kernel_table();
   return nullptr;
