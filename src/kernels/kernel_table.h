@@ -88,14 +88,14 @@ struct AttendArgs {
   bool paged_bf16 = false;  // the rows are BF16, else F32
   float scale = 1.0F;
   bool bf16 = false;  // as PyTorch's CPU kernel: probabilities rounded before they meet the values, the result rounded
-  float* scratch = nullptr;  // attend_scratch_floats(rows, head_dim, slots != nullptr)
+  float* scratch = nullptr;  // attend_scratch_floats(rows, head_dim)
 };
 inline constexpr std::int64_t kAttendKeyTile =
     512;  // keys a softmax step takes; PyTorch's, so that BF16 rounds at the same places
 inline constexpr std::int64_t kAttendMaxRows = 64;
-// Paged keys whose values are gathered at a time: 16 KiB of F32 at head_dim 128. At least 16, as many as keys are.
+// Paged keys whose values are taken at a time: 16 KiB of F32 at head_dim 128. At least 16, as many as keys are.
 inline constexpr std::int64_t kAttendValueKeys = 32;
-std::int64_t attend_scratch_floats(std::int64_t rows, std::int64_t head_dim, bool paged);
+std::int64_t attend_scratch_floats(std::int64_t rows, std::int64_t head_dim);
 
 struct KernelTable {
   const char* simd = "";

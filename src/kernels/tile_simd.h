@@ -68,9 +68,9 @@ template <bool kPairs>
 TETRAD_SIMD_INLINE void tile_load(const float* w, Part* values) {
   if constexpr (kPairs) {
 #if TETRAD_SIMD_TARGET == TETRAD_SIMD_AVX2
-    const __m256i raw = _mm256_castps_si256(_mm256_loadu_ps(w));
-    values[0] = {_mm256_castsi256_ps(_mm256_slli_epi32(raw, 16))};
-    values[1] = {_mm256_castsi256_ps(_mm256_and_si256(raw, _mm256_set1_epi32(static_cast<int>(0xFFFF0000U))))};
+    const __m256 raw = _mm256_loadu_ps(w);
+    values[0] = {pair_low_half(raw)};
+    values[1] = {pair_high_half(raw)};
 #endif
   } else {
 #pragma GCC unroll 8

@@ -16,7 +16,7 @@
 namespace tetrad {
 namespace {
 
-constexpr std::size_t kOutputs = 31 * 16;
+constexpr std::size_t kOutputs = 33 * 16;
 using Group = std::array<float, 16>;
 
 std::array<float, kOutputs> run_on(const std::string& target, const Group& a, const Group& b, const Group& c,
@@ -68,7 +68,7 @@ TEST(Vec16, ExpIsWithinTwoUlp) {
     Group a;
     a.fill(x);
     std::array<std::byte, 32> raw{};
-    const float got = run_on("scalar", a, a, a, raw.data())[std::size_t{21} * 16];
+    const float got = run_on("scalar", a, a, a, raw.data())[std::size_t{23} * 16];
     const double exact = std::exp(static_cast<double>(x));
     const double ulp = std::max(0x1p-149, std::ldexp(1.0, std::ilogb(exact) - 23));
     worst = std::max(worst, std::abs(static_cast<double>(got) - exact) / ulp);
