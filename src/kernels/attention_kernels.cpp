@@ -2,8 +2,8 @@
 
 namespace tetrad {
 
-std::int64_t attend_scratch_floats(std::int64_t rows, std::int64_t head_dim, bool paged) {
-  return rows * (kAttendKeyTile + head_dim + 2) + 16 * head_dim + (paged ? kAttendValueKeys * head_dim : 0);
+std::int64_t attend_scratch_floats(std::int64_t rows, std::int64_t head_dim) {
+  return rows * (kAttendKeyTile + head_dim + 2) + (16 + kAttendValueKeys) * head_dim;
 }
 
 }  // namespace tetrad

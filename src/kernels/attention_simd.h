@@ -2,6 +2,10 @@
 // scores (a group of 16 keys is transposed once for all rows), head dimensions are lanes in the values: no horizontal
 // sums but the softmax's one. Every row's arithmetic depends on its own query and keys alone - masked keys are never
 // multiplied in - so it is the same in every block, chunk and batch.
+//
+// Rows of a pool are read where they lie if their slots follow one another, which they mostly do. BF16 keys are
+// transposed as pairs of dimensions, half the shuffles, and taken apart in front of the multiply-adds; BF16 values are
+// widened there too if there is one block of rows only (a decoded token), else once for all blocks.
 
 #include "kernels/simd/tile_transpose.h"
 
@@ -11,14 +15,20 @@ constexpr unsigned kScoreRows = 8, kValueVectors = 4;
 constexpr unsigned kScoreRows = 6, kValueVectors = 1;  // 16 registers: 8 rows' sums would not leave one for a key
 #endif
 constexpr unsigned kValueRows = 6;
+constexpr bool kKeyPairs = TETRAD_SIMD_TARGET != TETRAD_SIMD_SCALAR;
 
 struct AttendState {  // scratch of one call
   float* scores;      // [rows, kAttendKeyTile]
   float* sums;        // [rows, head_dim], the running sum of probability * value
   float* maxima;      // [rows]
   float* totals;      // [rows]
-  float* keys;        // [head_dim, 16]
-  float* gathered;    // [kAttendValueKeys, head_dim], only when paged
+  float* keys;        // [head_dim, 16], or pairs: [head_dim / 2, 16]
+  float* gathered;    // [kAttendValueKeys, head_dim]
+};
+struct KvRows {
+  const std::byte* at;
+  std::int64_t stride;  // bytes
+  bool bf16;
 };
 
 TETRAD_SIMD_INLINE std::int64_t row_offset(const AttendArgs& args, std::int64_t row) {
@@ -30,7 +40,7 @@ TETRAD_SIMD_INLINE std::int64_t keys_seen(const AttendArgs& args, std::int64_t r
   return seen < kAttendKeyTile ? seen : kAttendKeyTile;
 }
 
-template <unsigned kRows>
+template <bool kPairs, unsigned kRows>
 inline void score_rows(const AttendArgs& args, const AttendState& state, std::int64_t row, std::int64_t column) {
   const float* q[kRows];
   F32x16 acc[kRows];
@@ -38,64 +48,102 @@ inline void score_rows(const AttendArgs& args, const AttendState& state, std::in
     q[i] = args.q + row_offset(args, row + i);
     acc[i] = zero();
   }
-  for (std::int64_t d = 0; d < args.head_dim; ++d) {
-    const F32x16 key = load(state.keys + 16 * d);
+  constexpr std::int64_t kStep = kPairs ? 2 : 1;
+  const float* keys = state.keys;
+  for (std::int64_t d = 0; d < args.head_dim; d += kStep, keys += 16) {
+    const F32x16 raw = load(keys), key = kPairs ? pair_low(raw) : raw;
 #pragma GCC unroll 8
     for (unsigned i = 0; i < kRows; ++i) acc[i] = fma(set1(q[i][d]), key, acc[i]);
+    if constexpr (kPairs) {
+      const F32x16 second = pair_high(raw);
+#pragma GCC unroll 8
+      for (unsigned i = 0; i < kRows; ++i) acc[i] = fma(set1(q[i][d + 1]), second, acc[i]);
+    }
   }
   for (unsigned i = 0; i < kRows; ++i)
     store(state.scores + (row + i) * kAttendKeyTile + column, acc[i] * set1(args.scale));
 }
 
-// Rows [first, first + count) of keys or values as F32, one behind another; the rows after them are fetched meanwhile,
-// since the hardware does not foresee where the next slot lies. Then the arithmetic is that of keys that lie so
-// already.
-TETRAD_SIMD_INLINE void gather(const AttendArgs& args, const std::byte* rows, std::int64_t first, std::int64_t count,
-                               std::int64_t keys, float* out) {
-  const std::int64_t size = args.paged_bf16 ? 2 : 4, bytes = args.head_dim * size;
-  for (std::int64_t i = first; i < first + count; ++i, out += args.head_dim) {
-    const std::byte* row = rows + args.slots[i] * args.kv_stride * size;
-    if (i + count < keys) {
-      const std::byte* later = rows + args.slots[i + count] * args.kv_stride * size;
-      for (std::int64_t line = 0; line < bytes; line += 64) __builtin_prefetch(later + line);
-    }
-    if (args.paged_bf16)
-      for (std::int64_t d = 0; d < args.head_dim; d += 16) store(out + d, from_bf16(row + 2 * d));
-    else
-      for (std::int64_t d = 0; d < args.head_dim; d += 16) store(out + d, from_f32(row + 4 * d));
+// The hardware does not foresee where the next slots lie.
+TETRAD_SIMD_INLINE void prefetch_rows(const AttendArgs& args, const std::byte* pool, std::int64_t first,
+                                      std::int64_t last) {
+  const std::int64_t size = args.paged_bf16 ? 2 : 4;
+  for (std::int64_t i = first; i < last; ++i) {
+    const std::byte* row = pool + args.slots[i] * args.kv_stride * size;
+    for (std::int64_t line = 0; line < args.head_dim * size; line += 64) __builtin_prefetch(row + line);
   }
 }
 
-// 16 keys, `stride` floats apart, to [head_dim, 16]; those beyond `count` are zeros.
-inline void transpose_keys(const float* k, std::int64_t stride, std::int64_t count, std::int64_t head_dim, float* out) {
+// Rows [first, first + count) of a pool as F32, one behind another.
+TETRAD_SIMD_INLINE KvRows widen(const AttendArgs& args, const std::byte* pool, std::int64_t first, std::int64_t count,
+                                float* out) {
+  float* to = out;
+  for (std::int64_t i = first; i < first + count; ++i, to += args.head_dim) {
+    const std::byte* row = pool + args.slots[i] * args.kv_stride * 2;
+    for (std::int64_t d = 0; d < args.head_dim; d += 16) store(to + d, from_bf16(row + 2 * d));
+  }
+  return {reinterpret_cast<const std::byte*>(out), args.head_dim * 4, false};
+}
+
+// The same rows as they are stored, `padded` of them with zeros behind: where they lie, or copied to `out`.
+inline KvRows stored_rows(const AttendArgs& args, const std::byte* pool, const float* rows, std::int64_t first,
+                          std::int64_t count, std::int64_t padded, float* out) {
+  const bool paged = args.slots != nullptr, bf16 = paged && args.paged_bf16;
+  const std::int64_t size = bf16 ? 2 : 4, stride = args.kv_stride * size, bytes = args.head_dim * size;
+  std::int32_t apart = 0;  // any bit: the slots do not follow one another
+  for (std::int64_t i = 0; paged && i < count; ++i)
+    apart |= args.slots[first + i] - args.slots[first] - static_cast<std::int32_t>(i);
+  const std::byte* at =
+      paged ? pool + args.slots[first] * stride : reinterpret_cast<const std::byte*>(rows + first * args.kv_stride);
+  if (apart == 0 && count == padded) return {at, stride, bf16};
+  auto* to = reinterpret_cast<std::byte*>(out);
+  __builtin_memset(to + count * bytes, 0, static_cast<std::size_t>((padded - count) * bytes));
+  for (std::int64_t i = 0; i < count; ++i)
+    __builtin_memcpy(to + i * bytes, paged ? pool + args.slots[first + i] * stride : at + i * stride,
+                     static_cast<std::size_t>(bytes));
+  return {to, bytes, bf16};
+}
+
+// 16 keys, dwords as columns: [dwords, 16].
+inline void transpose_keys(const KvRows& rows, std::int64_t dwords, float* out) {
 #if TETRAD_SIMD_TARGET != TETRAD_SIMD_SCALAR
   constexpr std::int64_t kLanes = 16 / kParts;
-  if (count == 16) {
-    for (std::int64_t j = 0; j < 16; j += kLanes)
-      for (std::int64_t d = 0; d < head_dim; d += 16)
-        tile_transpose(reinterpret_cast<const std::byte*>(k + j * stride + d), 4 * stride, out + 16 * d + j, 16);
-    return;
-  }
-#endif
+  for (std::int64_t j = 0; j < 16; j += kLanes)
+    for (std::int64_t d = 0; d < dwords; d += 16)
+      tile_transpose(rows.at + j * rows.stride + 4 * d, rows.stride, out + 16 * d + j, 16);
+#else
   for (std::int64_t j = 0; j < 16; ++j)
-    for (std::int64_t d = 0; d < head_dim; ++d) out[16 * d + j] = j < count ? k[j * stride + d] : 0.0F;
+    for (std::int64_t d = 0; d < dwords; ++d) __builtin_memcpy(out + 16 * d + j, rows.at + j * rows.stride + 4 * d, 4);
+#endif
+}
+
+template <bool kPairs>
+inline void score_keys(const AttendArgs& args, const AttendState& state, std::int64_t first, std::int64_t column) {
+  std::int64_t row = (first - args.first_position) * args.group;  // rows before it see none of these keys
+  row = row > 0 ? row : 0;
+  for (; row + kScoreRows <= args.rows; row += kScoreRows) score_rows<kPairs, kScoreRows>(args, state, row, column);
+  for (; row + 6 <= args.rows; row += 6) score_rows<kPairs, 6>(args, state, row, column);
+  for (; row + 3 <= args.rows; row += 3) score_rows<kPairs, 3>(args, state, row, column);
+  for (; row < args.rows; ++row) score_rows<kPairs, 1>(args, state, row, column);
 }
 
 inline void score_tile(const AttendArgs& args, const AttendState& state, std::int64_t begin, std::int64_t end) {
+  const bool bf16 = args.slots != nullptr && args.paged_bf16, pairs = kKeyPairs && bf16 && args.head_dim % 32 == 0;
   for (std::int64_t first = begin; first < end; first += 16) {
-    const std::int64_t count = end - first < 16 ? end - first : 16, column = first - begin;
-    if (args.slots != nullptr) {
-      gather(args, args.paged_k, first, count, end, state.gathered);
-      transpose_keys(state.gathered, args.head_dim, count, args.head_dim, state.keys);
+    const std::int64_t count = end - first < 16 ? end - first : 16;
+    if (args.slots != nullptr) prefetch_rows(args, args.paged_k, first + count, end - first < 32 ? end : first + 32);
+    if (bf16 && !pairs) {
+      const KvRows rows = widen(args, args.paged_k, first, count, state.gathered);
+      for (std::int64_t i = count * args.head_dim; i < 16 * args.head_dim; ++i) state.gathered[i] = 0.0F;
+      transpose_keys(rows, args.head_dim, state.keys);
     } else {
-      transpose_keys(args.k + first * args.kv_stride, args.kv_stride, count, args.head_dim, state.keys);
+      const KvRows rows = stored_rows(args, args.paged_k, args.k, first, count, 16, state.gathered);
+      transpose_keys(rows, pairs ? args.head_dim / 2 : args.head_dim, state.keys);
     }
-    std::int64_t row = (first - args.first_position) * args.group;  // rows before it see none of these keys
-    row = row > 0 ? row : 0;
-    for (; row + kScoreRows <= args.rows; row += kScoreRows) score_rows<kScoreRows>(args, state, row, column);
-    for (; row + 6 <= args.rows; row += 6) score_rows<6>(args, state, row, column);
-    for (; row + 3 <= args.rows; row += 3) score_rows<3>(args, state, row, column);
-    for (; row < args.rows; ++row) score_rows<1>(args, state, row, column);
+    if (pairs)
+      score_keys<kKeyPairs>(args, state, first, first - begin);
+    else
+      score_keys<false>(args, state, first, first - begin);
   }
 }
 
@@ -126,9 +174,9 @@ inline void softmax_row(const AttendArgs& args, const AttendState& state, std::i
 }
 
 // Adds keys [first, last) of the tile to kRows rows; v: the value of key `first`.
-template <unsigned kRows, unsigned kVectors>
+template <bool kBf16, unsigned kRows, unsigned kVectors>
 inline void value_rows(const AttendArgs& args, const AttendState& state, std::int64_t row, std::int64_t first,
-                       std::int64_t last, const float* v, std::int64_t v_stride, std::int64_t d) {
+                       std::int64_t last, KvRows v, std::int64_t d) {
   F32x16 acc[kRows][kVectors];
   float* sums = state.sums + row * args.head_dim + d;
 #pragma GCC unroll 8
@@ -136,11 +184,13 @@ inline void value_rows(const AttendArgs& args, const AttendState& state, std::in
 #pragma GCC unroll 8
     for (unsigned j = 0; j < kVectors; ++j) acc[i][j] = load(sums + i * args.head_dim + 16 * j);
   const float* p = state.scores + row * kAttendKeyTile;
-  v += d;
-  for (std::int64_t key = first; key < last; ++key, v += v_stride) {
+  constexpr std::int64_t kSize = kBf16 ? 2 : 4;
+  const std::byte* at = v.at + kSize * d;
+  for (std::int64_t key = first; key < last; ++key, at += v.stride) {
     F32x16 value[kVectors];
 #pragma GCC unroll 8
-    for (unsigned j = 0; j < kVectors; ++j) value[j] = load(v + 16 * j);
+    for (unsigned j = 0; j < kVectors; ++j)
+      value[j] = kBf16 ? from_bf16(at + 16 * kSize * j) : from_f32(at + 16 * kSize * j);
 #pragma GCC unroll 8
     for (unsigned i = 0; i < kRows; ++i) {
       const F32x16 weight = set1(p[i * kAttendKeyTile + key]);
@@ -154,48 +204,57 @@ inline void value_rows(const AttendArgs& args, const AttendState& state, std::in
     for (unsigned j = 0; j < kVectors; ++j) store(sums + i * args.head_dim + 16 * j, acc[i][j]);
 }
 
-template <unsigned kRows>
+template <bool kBf16, unsigned kRows>
 inline void value_block(const AttendArgs& args, const AttendState& state, std::int64_t row, std::int64_t first,
-                        std::int64_t last, const float* v, std::int64_t v_stride) {
+                        std::int64_t last, const KvRows& v) {
   std::int64_t d = 0;
   for (; d + 16 * kValueVectors <= args.head_dim; d += 16 * kValueVectors)
-    value_rows<kRows, kValueVectors>(args, state, row, first, last, v, v_stride, d);
-  for (; d < args.head_dim; d += 16) value_rows<kRows, 1>(args, state, row, first, last, v, v_stride, d);
+    value_rows<kBf16, kRows, kValueVectors>(args, state, row, first, last, v, d);
+  for (; d < args.head_dim; d += 16) value_rows<kBf16, kRows, 1>(args, state, row, first, last, v, d);
 }
 
 // kRows rows with keys [first, last) of the tile at `begin`: those that the first row sees, for all of them together.
-template <unsigned kRows>
+template <bool kBf16, unsigned kRows>
 inline void value_group(const AttendArgs& args, const AttendState& state, std::int64_t begin, std::int64_t row,
-                        std::int64_t first, std::int64_t last, const float* v, std::int64_t v_stride) {
+                        std::int64_t first, std::int64_t last, const KvRows& v) {
   std::int64_t shared = keys_seen(args, row, begin);
   shared = shared < first ? first : (shared < last ? shared : last);
-  if (shared > first) value_block<kRows>(args, state, row, first, shared, v, v_stride);
+  if (shared > first) value_block<kBf16, kRows>(args, state, row, first, shared, v);
   if (shared == last) return;
+  const KvRows rest = {v.at + (shared - first) * v.stride, v.stride, v.bf16};
   for (unsigned i = 0; i < kRows; ++i) {
     const std::int64_t seen = keys_seen(args, row + i, begin), end = seen < last ? seen : last;
-    if (end > shared) value_block<1>(args, state, row + i, shared, end, v + (shared - first) * v_stride, v_stride);
+    if (end > shared) value_block<kBf16, 1>(args, state, row + i, shared, end, rest);
   }
 }
 
 // All rows with keys [first, last) of the tile.
+template <bool kBf16>
 inline void value_keys(const AttendArgs& args, const AttendState& state, std::int64_t begin, std::int64_t first,
-                       std::int64_t last, const float* v, std::int64_t v_stride) {
+                       std::int64_t last, const KvRows& v) {
   std::int64_t row = 0;
   for (; row + kValueRows <= args.rows; row += kValueRows)
-    value_group<kValueRows>(args, state, begin, row, first, last, v, v_stride);
-  for (; row + 2 <= args.rows; row += 2) value_group<2>(args, state, begin, row, first, last, v, v_stride);
-  if (row < args.rows) value_group<1>(args, state, begin, row, first, last, v, v_stride);
+    value_group<kBf16, kValueRows>(args, state, begin, row, first, last, v);
+  for (; row + 2 <= args.rows; row += 2) value_group<kBf16, 2>(args, state, begin, row, first, last, v);
+  if (row < args.rows) value_group<kBf16, 1>(args, state, begin, row, first, last, v);
 }
 
 inline void value_tile(const AttendArgs& args, const AttendState& state, std::int64_t begin, std::int64_t end) {
   if (args.slots == nullptr) {
-    value_keys(args, state, begin, 0, end - begin, args.v + begin * args.kv_stride, args.kv_stride);
-    return;
+    const auto* at = reinterpret_cast<const std::byte*>(args.v + begin * args.kv_stride);
+    return value_keys<false>(args, state, begin, 0, end - begin, {at, args.kv_stride * 4, false});
   }
-  for (std::int64_t at = begin; at < end; at += kAttendValueKeys) {
-    const std::int64_t count = end - at < kAttendValueKeys ? end - at : kAttendValueKeys;
-    gather(args, args.paged_v, at, count, end, state.gathered);
-    value_keys(args, state, begin, at - begin, at - begin + count, state.gathered, args.head_dim);
+  const bool once = args.rows <= kValueRows;
+  for (std::int64_t first = begin; first < end; first += kAttendValueKeys) {
+    const std::int64_t count = end - first < kAttendValueKeys ? end - first : kAttendValueKeys, at = first - begin;
+    prefetch_rows(args, args.paged_v, first + count, end - first < 2 * kAttendValueKeys ? end : first + 2 * count);
+    const KvRows v = args.paged_bf16 && !once
+                         ? widen(args, args.paged_v, first, count, state.gathered)
+                         : stored_rows(args, args.paged_v, nullptr, first, count, count, state.gathered);
+    if (v.bf16)
+      value_keys<true>(args, state, begin, at, at + count, v);
+    else
+      value_keys<false>(args, state, begin, at, at + count, v);
   }
 }
 
@@ -205,7 +264,7 @@ void attend(const AttendArgs& args) {
   state.sums = state.scores + args.rows * kAttendKeyTile;
   state.keys = state.sums + args.rows * args.head_dim;
   state.gathered = state.keys + 16 * args.head_dim;
-  state.maxima = state.gathered + (args.slots != nullptr ? kAttendValueKeys * args.head_dim : 0);
+  state.maxima = state.gathered + kAttendValueKeys * args.head_dim;
   state.totals = state.maxima + args.rows;
   for (std::int64_t i = 0; i < args.rows * args.head_dim; ++i) state.sums[i] = 0.0F;
   for (std::int64_t row = 0; row < args.rows; ++row) {

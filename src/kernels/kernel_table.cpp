@@ -22,18 +22,6 @@ TETRAD_DECLARE_TARGET(scalar)
 
 namespace {
 
-#define TETRAD_MAKE_TABLE(target)  \
-  [] {                             \
-    KernelTable table;             \
-    table.simd = #target;          \
-    target::fill_linear(table);    \
-    target::fill_nvfp4(table);     \
-    target::fill_tiles(table);     \
-    target::fill_rows(table);      \
-    target::fill_attention(table); \
-    return table;                  \
-  }()
-
 bool has_avx2() {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
 }
@@ -53,18 +41,27 @@ std::vector<std::string> available_simd_targets() {
   return names;
 }
 
-// A table is filled only where its target runs: the compiler stores neighbouring pointers with that target's registers.
+// Only ever called for a target that this CPU runs: the functions that fill a table are compiled for the target too,
+// and an AVX-512 one stores its pointers with AVX-512.
+#define TETRAD_TABLE_OF(target)            \
+  [] {                                     \
+    static const KernelTable kTable = [] { \
+      KernelTable table;                   \
+      table.simd = #target;                \
+      target::fill_linear(table);          \
+      target::fill_nvfp4(table);           \
+      target::fill_tiles(table);           \
+      target::fill_rows(table);            \
+      target::fill_attention(table);       \
+      return table;                        \
+    }();                                   \
+    return &kTable;                        \
+  }()
+
 const KernelTable* kernel_table(const std::string& simd) {
-  if (simd == "avx512" && has_avx512()) {
-    static const KernelTable kAvx512 = TETRAD_MAKE_TABLE(avx512);
-    return &kAvx512;
-  }
-  if (simd == "avx2" && has_avx2()) {
-    static const KernelTable kAvx2 = TETRAD_MAKE_TABLE(avx2);
-    return &kAvx2;
-  }
-  static const KernelTable kScalar = TETRAD_MAKE_TABLE(scalar);
-  if (simd == "scalar") return &kScalar;
+  if (simd == "avx512" && has_avx512()) return TETRAD_TABLE_OF(avx512);
+  if (simd == "avx2" && has_avx2()) return TETRAD_TABLE_OF(avx2);
+  if (simd == "scalar") return TETRAD_TABLE_OF(scalar);
   if (simd == "ref") return &ref::kernel_table();
   return nullptr;
 }

@@ -38,7 +38,7 @@ struct MultiplyArgs {
 struct Nvfp4Args {
   const std::byte* x = nullptr;      // rows as planes, or tiles of nvfp4_tile_m rows
   std::int64_t x_stride = 0;         // bytes from row to row of planes
-  const std::byte* panel = nullptr;  // a tile of w, with tiles of x
+  const std::byte* panel = nullptr;  // tiles of w, with tiles of x
   std::int64_t m = 0, n = 0;
   float* y = nullptr;
   std::int64_t y_stride = 0;
@@ -54,10 +54,11 @@ inline std::int64_t nvfp4_tile_dword(std::int64_t cols, std::int64_t tile_rows) 
 }
 inline float nvfp4_factor(const RawWeight& weight) { return weight.tensor_scale * 128.0F; }
 
-// y[m, n] = x * w^T for a packed tile of n <= tile_n rows of w and m packed rows of x (tile_simd.h says how).
+// y[m, n] = x * w^T for a panel, packed tiles of tile_n rows of w, and m packed rows of x (tile_simd.h says how).
 struct TileArgs {
   const float* x = nullptr;  // tiles of tile_m rows, each 16 * tile_class_floats(cols, tile_m) floats
-  const float* w = nullptr;
+  const float* w = nullptr;  // tiles, each 16 * tile_class_floats(cols, pairs ? tile_lanes : tile_n) floats
+  bool pairs = false;        // w is packed as pairs of BF16
   std::int64_t m = 0, n = 0, cols = 0;
   float* y = nullptr;
   std::int64_t y_stride = 0;
@@ -87,14 +88,14 @@ struct AttendArgs {
   bool paged_bf16 = false;  // the rows are BF16, else F32
   float scale = 1.0F;
   bool bf16 = false;  // as PyTorch's CPU kernel: probabilities rounded before they meet the values, the result rounded
-  float* scratch = nullptr;  // attend_scratch_floats(rows, head_dim, slots != nullptr)
+  float* scratch = nullptr;  // attend_scratch_floats(rows, head_dim)
 };
 inline constexpr std::int64_t kAttendKeyTile =
     512;  // keys a softmax step takes; PyTorch's, so that BF16 rounds at the same places
 inline constexpr std::int64_t kAttendMaxRows = 64;
-// Paged keys whose values are gathered at a time: 16 KiB of F32 at head_dim 128. At least 16, as many as keys are.
+// Paged keys whose values are taken at a time: 16 KiB of F32 at head_dim 128. At least 16, as many as keys are.
 inline constexpr std::int64_t kAttendValueKeys = 32;
-std::int64_t attend_scratch_floats(std::int64_t rows, std::int64_t head_dim, bool paged);
+std::int64_t attend_scratch_floats(std::int64_t rows, std::int64_t head_dim);
 
 struct KernelTable {
   const char* simd = "";
@@ -111,20 +112,23 @@ struct KernelTable {
   void (*pack_nvfp4_row)(const float* x, std::int64_t k, std::byte* out) = nullptr;
   void (*multiply_nvfp4)(const RawWeight& weight, std::int64_t row, const Nvfp4Args& args) = nullptr;
   // The same by packed tiles, for many rows (none in "scalar"): `rows` <= nvfp4_tile_m rows of x as a tile of 64 *
-  // nvfp4_tile_dword(k, nvfp4_tile_m) bytes; `count` <= nvfp4_tile_n rows of w likewise; their product.
-  std::int64_t nvfp4_tile_m = 0, nvfp4_tile_n = 0;
+  // nvfp4_tile_dword(k, nvfp4_tile_m) bytes; `count` <= nvfp4_tile_n rows of w likewise; the product of any number of
+  // tiles of x and a panel, which is tiles of w one behind another, nvfp4_panel_n rows at most.
+  std::int64_t nvfp4_tile_m = 0, nvfp4_tile_n = 0, nvfp4_panel_n = 0;
   void (*pack_nvfp4_x_tile)(const float* x, std::int64_t x_stride, std::int64_t rows, std::int64_t k,
                             std::byte* out) = nullptr;
   void (*pack_nvfp4_w_tile)(const RawWeight& weight, std::int64_t row, std::int64_t count, std::byte* out) = nullptr;
-  void (*multiply_nvfp4_tile)(std::int64_t cols, const Nvfp4Args& args) = nullptr;
+  void (*multiply_nvfp4_panel)(std::int64_t cols, const Nvfp4Args& args) = nullptr;
   // Products of many rows by packed tiles (none in "scalar" and "ref", which take decode_rows and multiply): `rows` <=
-  // tile_m rows of x as a tile; tile_lanes decoded rows of w, `stride` floats apart and padded with zeros to a multiple
-  // of 16 columns, as rows [n, n + tile_lanes) of a tile of tile_n; the product of both.
-  std::int64_t tile_m = 0, tile_n = 0, tile_lanes = 0;
+  // tile_m rows of x as a tile; tile_n decoded rows of w, `stride` floats apart and padded with zeros to a multiple of
+  // 16 columns, as a tile, in pairs if they are BF16 and tile_pairs; the product of tiles of x and a panel of w,
+  // panel_n rows at most.
+  std::int64_t tile_m = 0, tile_n = 0, tile_lanes = 0, panel_n = 0;
+  bool tile_pairs = false;
   void (*pack_x_tile)(const float* x, std::int64_t x_stride, std::int64_t rows, std::int64_t cols,
                       float* out) = nullptr;
-  void (*pack_w_rows)(const float* rows, std::int64_t stride, std::int64_t cols, std::int64_t n, float* out) = nullptr;
-  void (*multiply_tile)(const TileArgs& args) = nullptr;
+  void (*pack_w_tile)(const float* rows, std::int64_t stride, std::int64_t cols, bool pairs, float* out) = nullptr;
+  void (*multiply_panel)(const TileArgs& args) = nullptr;
   void (*attend)(const AttendArgs& args) = nullptr;
 
   // Row operations; bf16: rounded where PyTorch's BF16 kernels round. n: any length.

@@ -232,31 +232,40 @@ TEST(Kernels, FakeQuantizeIsTheLoadingRule) {
   }
 }
 
-// One sequence of kKeys positions, group 2, head 32: more than one softmax tile.
+// One sequence of kKeys positions, group 2: more than one softmax tile.
 class Attend : public testing::Test {
  protected:
-  static constexpr std::int64_t kKeys = 1100, kHead = 32, kGroup = 2;
-  std::vector<float> q_ = normal_values(kKeys * kGroup * kHead, 1, 2.0F), k_ = normal_values(kKeys * kHead, 2),
-                     v_ = normal_values(kKeys * kHead, 3);
+  static constexpr std::int64_t kKeys = 1100;
+  static constexpr int kGroup = 2;
+  void resize(std::int64_t head) {
+    head_ = head;
+    const auto rows = static_cast<std::size_t>(kKeys * head);
+    q_ = normal_values(kGroup * rows, 1, 2.0F);
+    k_ = normal_values(rows, 2);
+    v_ = normal_values(rows, 3);
+  }
+  std::int64_t head_ = 0;
+  std::vector<float> q_, k_, v_;
+  Attend() { resize(32); }
 
   AttendArgs args(std::int64_t first, std::int64_t count) const {
     AttendArgs a;
-    a.q = q_.data() + first * kGroup * kHead;
-    a.q_stride = kGroup * kHead;
+    a.q = q_.data() + first * kGroup * head_;
+    a.q_stride = kGroup * head_;
     a.rows = count * kGroup;
     a.group = kGroup;
     a.first_position = first;
     a.k = k_.data();
     a.v = v_.data();
-    a.kv_stride = kHead;
-    a.head_dim = kHead;
-    a.scale = 0.3F;
+    a.kv_stride = head_;
+    a.head_dim = head_;
+    a.scale = 1.7F / std::sqrt(static_cast<float>(head_));
     return a;
   }
   std::vector<float> run(const std::string& target, std::int64_t first, std::int64_t count, bool bf16 = false) const {
     AttendArgs a = args(first, count);
-    std::vector<float> out(static_cast<std::size_t>(a.rows * kHead)),
-        scratch(static_cast<std::size_t>(attend_scratch_floats(a.rows, kHead, false)));
+    std::vector<float> out(static_cast<std::size_t>(a.rows * head_)),
+        scratch(static_cast<std::size_t>(attend_scratch_floats(a.rows, head_)));
     a.out = out.data();
     a.scratch = scratch.data();
     a.bf16 = bf16;
@@ -271,43 +280,58 @@ TEST_F(Attend, MatchesTheOracle) {
       expect_close(run(target, first, 29), ref::attend(args(first, 29)), 100, target);
 }
 
-// Rows scattered over a pool give the bytes of rows one behind another; BF16 rows those of rounded ones.
-TEST_F(Attend, PagedIsTheSame) {
-  std::vector<std::int32_t> slots(kKeys);
-  for (std::int64_t i = 0; i < kKeys; ++i) slots[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(i * 7 % 1103);
-  for (const bool bf16 : {false, true}) {
+class AttendPaged : public Attend {
+ protected:
+  static constexpr std::int64_t kSlots = 1103;
+
+  // Puts keys and values into pools, rounding them to BF16 in place if the pools are BF16.
+  void fill(std::span<const std::int32_t> slots, bool bf16) {
     const std::size_t size = bf16 ? 2 : 4;
-    std::vector<std::byte> k(1103 * kHead * size), v(k.size());
-    std::vector<float> rounded_k(k_.size()), rounded_v(k_.size());
-    for (std::size_t i = 0; i < k_.size(); ++i) {
-      const std::size_t at = (static_cast<std::size_t>(slots[i / kHead]) * kHead + i % kHead) * size;
-      for (auto [from, kept, pool] : {std::tuple(&k_, &rounded_k, &k), std::tuple(&v_, &rounded_v, &v)}) {
+    const auto head = static_cast<std::size_t>(head_);
+    for (auto [from, pool] : {std::pair(&k_, &k_pool_), std::pair(&v_, &v_pool_)}) {
+      pool->assign(static_cast<std::size_t>(kSlots) * head * size, std::byte{0x7F});
+      for (std::size_t i = 0; i < from->size(); ++i) {
         const std::uint16_t half = bf16_from_float((*from)[i]);
-        (*kept)[i] = bf16 ? bf16_to_float(half) : (*from)[i];
-        std::memcpy(pool->data() + at, bf16 ? static_cast<const void*>(&half) : &(*from)[i], size);
+        if (bf16) (*from)[i] = bf16_to_float(half);
+        std::memcpy(pool->data() + (static_cast<std::size_t>(slots[i / head]) * head + i % head) * size,
+                    bf16 ? static_cast<const void*>(&half) : &(*from)[i], size);
       }
     }
-    for (const std::string& target : available_simd_targets())
-      for (const std::int64_t first : {0, 510, 1070}) {
-        AttendArgs a = args(first, 29);
-        std::vector<float> out(static_cast<std::size_t>(a.rows * kHead)), expected(out.size()),
-            scratch(static_cast<std::size_t>(attend_scratch_floats(a.rows, kHead, true)));
-        a.scratch = scratch.data();
-        a.k = rounded_k.data();
-        a.v = rounded_v.data();
-        a.out = expected.data();
-        kernel_table(target)->attend(a);
-        a.k = a.v = nullptr;
-        a.slots = slots.data();
-        a.paged_k = k.data();
-        a.paged_v = v.data();
-        a.paged_bf16 = bf16;
-        a.out = out.data();
-        kernel_table(target)->attend(a);
-        expect_same_bytes(expected, out, target);
-        expect_close(out, ref::attend(a), 100, target);
-      }
   }
+  void expect_same_as_plain(const std::string& target, std::int64_t first, std::int64_t count,
+                            std::span<const std::int32_t> slots, bool bf16) const {
+    const std::vector<float> expected = run(target, first, count);
+    AttendArgs a = args(first, count);
+    std::vector<float> out(expected.size()), scratch(static_cast<std::size_t>(attend_scratch_floats(a.rows, head_)));
+    a.scratch = scratch.data();
+    a.out = out.data();
+    a.k = a.v = nullptr;
+    a.slots = slots.data();
+    a.paged_k = k_pool_.data();
+    a.paged_v = v_pool_.data();
+    a.paged_bf16 = bf16;
+    kernel_table(target)->attend(a);
+    expect_same_bytes(expected, out, target + " head " + std::to_string(head_));
+    expect_close(out, ref::attend(a), 100, target);
+  }
+  std::vector<std::byte> k_pool_, v_pool_;
+};
+
+// Rows of a pool, scattered, one behind another or both, give the bytes of rows one behind another; BF16 rows those of
+// rounded ones. Widths with and without pairs; one row and several blocks of them.
+TEST_F(AttendPaged, IsTheSame) {
+  for (const std::int64_t head : {16, 32, 48, 128})
+    for (const bool bf16 : {false, true})
+      for (const bool scattered : {false, true}) {
+        resize(head);
+        std::vector<std::int32_t> slots(kKeys);
+        for (std::int64_t i = 0; i < kKeys; ++i)
+          slots[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(scattered ? i * 7 % kSlots : i + i / 600);
+        fill(slots, bf16);
+        for (const std::string& target : available_simd_targets())
+          for (const auto& [first, count] : {std::pair(0, 29), std::pair(510, 29), std::pair(1070, 1)})
+            expect_same_as_plain(target, first, count, slots, bf16);
+      }
 }
 
 TEST_F(Attend, IsTheSameForEveryTargetAndBlock) {
@@ -317,8 +341,8 @@ TEST_F(Attend, IsTheSameForEveryTargetAndBlock) {
       expect_same_bytes(base, run(target, 495, 32, bf16), target);
       for (std::int64_t first = 495, i = 0; first < 527; ++i) {
         const std::int64_t count = std::min<std::int64_t>(1 + i % 5, 527 - first);
-        expect_same_bytes(std::span(base).subspan(static_cast<std::size_t>((first - 495) * kGroup * kHead),
-                                                  static_cast<std::size_t>(count * kGroup * kHead)),
+        expect_same_bytes(std::span(base).subspan(static_cast<std::size_t>((first - 495) * kGroup * head_),
+                                                  static_cast<std::size_t>(count * kGroup * head_)),
                           run(target, first, count, bf16), target);
         first += count;
       }
@@ -327,7 +351,7 @@ TEST_F(Attend, IsTheSameForEveryTargetAndBlock) {
 }
 
 TEST_F(Attend, NothingFromTheFutureLeaksIn) {
-  v_[600 * kHead + 5] = k_[600 * kHead] = std::numeric_limits<float>::quiet_NaN();
+  v_[600 * 32 + 5] = k_[600 * 32] = std::numeric_limits<float>::quiet_NaN();
   for (const std::string& target : available_simd_targets())
     for (const float value : run(target, 590, 10)) ASSERT_TRUE(std::isfinite(value));
 }

@@ -1,5 +1,7 @@
 #include "kernels/linear.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstring>
 #include <new>
@@ -32,16 +34,33 @@ enum class Packing {
 
 Packing packing_of(const KernelTable& kernels, const LinearJob& job) {
   if (job.weight->format == WeightFormat::kNvfp4 && kernels.multiply_nvfp4 != nullptr)
-    return job.m <= kMaxPlaneRows || kernels.multiply_nvfp4_tile == nullptr ? Packing::kPlanes : Packing::kNvfp4Tiles;
-  if (kernels.multiply_tile != nullptr && job.m >= kMinTileRows) return Packing::kTiles;
+    return job.m <= kMaxPlaneRows || kernels.multiply_nvfp4_panel == nullptr ? Packing::kPlanes : Packing::kNvfp4Tiles;
+  if (kernels.multiply_panel != nullptr && job.m >= kMinTileRows) return Packing::kTiles;
   return direct(kernels, job) && job.m > 2 ? Packing::kSpread : Packing::kNone;
+}
+
+bool packs_pairs(const KernelTable& kernels, const WeightView& w) {
+  return kernels.tile_pairs && (w.format == WeightFormat::kBF16 || w.format == WeightFormat::kFp8Block);
+}
+
+std::int64_t w_tile_floats(const KernelTable& kernels, const WeightView& w) {
+  return 16 * tile_class_floats(w.cols, packs_pairs(kernels, w) ? kernels.tile_lanes : kernels.tile_n);
+}
+
+// Weight rows of a panel: it takes half of L2, the rest is for x and for the rows it is made from.
+std::int64_t panel_rows(const KernelTable& kernels, const WeightView& w) {
+  static const std::int64_t kL2Bytes =
+      std::max<std::int64_t>(::sysconf(_SC_LEVEL2_CACHE_SIZE), std::int64_t{512} << 10);
+  const std::int64_t tiles = kL2Bytes / 2 / (4 * w_tile_floats(kernels, w));
+  return std::clamp<std::int64_t>(tiles, 1, kernels.panel_n / kernels.tile_n) * kernels.tile_n;
 }
 
 // Weight rows a task takes: as many as the panel holds, fewer when that leaves threads without work; a multiple of 12
 // fills the register blocks.
-std::int64_t tile_rows(const KernelTable& kernels, const LinearJob& job, Packing packing, std::size_t threads) {
-  if (packing == Packing::kTiles) return (48 + kernels.tile_n - 1) / kernels.tile_n * kernels.tile_n;
-  if (packing == Packing::kNvfp4Tiles) return 96 / kernels.nvfp4_tile_n * kernels.nvfp4_tile_n;
+std::int64_t task_rows(const KernelTable& kernels, const LinearJob& job, Packing packing, std::size_t threads) {
+  if (packing == Packing::kTiles) return panel_rows(kernels, *job.weight);
+  if (packing == Packing::kNvfp4Tiles)
+    return std::max<std::int64_t>(96 / kernels.nvfp4_panel_n, 1) * kernels.nvfp4_panel_n;
   const std::int64_t fit = std::max<std::int64_t>(kPanelFloats / padded(job.weight->cols), 1);
   const std::int64_t share = job.weight->rows / static_cast<std::int64_t>(4 * threads) + 1;
   const std::int64_t rows = std::min({fit, std::max<std::int64_t>(share, 48), std::int64_t{192}});
@@ -121,33 +140,32 @@ void pack_inputs(const Compute& compute, std::span<const Packed> packs, std::byt
       units.empty() || units.front().pack->unit > 1 ? 1 : 4);
 }
 
-// Rows of a weight with many rows of x: decoded and packed tile_lanes rows at a time, so that they stay in L2.
+// Rows of a weight with many rows of x: decoded and packed tile_n rows at a time, so that they stay in L2.
 void run_packed_tile(const KernelTable& kernels, const Tile& tile, const std::byte* packed, Workspace& workspace,
                      std::size_t worker, bool bf16) {
   const LinearJob& job = *tile.job;
   const RawWeight weight = raw_weight(*job.weight);
-  const std::int64_t stride = spread_stride(weight.cols);
-  const std::int64_t floats = 16 * tile_class_floats(weight.cols, kernels.tile_n);
-  float* w = workspace.get(worker, floats + kernels.tile_lanes * stride);
-  float* decoded = w + floats;
+  const std::int64_t stride = spread_stride(weight.cols), unit = kernels.tile_n;
+  const std::int64_t tile_floats = w_tile_floats(kernels, *job.weight), tiles = (tile.rows + unit - 1) / unit;
+  float* panel = workspace.get(worker, tiles * tile_floats + unit * stride);
+  float* decoded = panel + tiles * tile_floats;
   TileArgs args;
   args.x = reinterpret_cast<const float*>(packed + tile.packed->offset);
-  args.w = w;
+  args.w = panel;
+  args.pairs = packs_pairs(kernels, *job.weight);
   args.m = job.m;
+  args.n = tile.rows;
   args.cols = weight.cols;
+  args.y = job.y + tile.row;
   args.y_stride = job.y_stride;
   args.bf16 = bf16;
-  for (std::int64_t begin = 0; begin < tile.rows; begin += kernels.tile_n) {
-    args.n = std::min(kernels.tile_n, tile.rows - begin);
-    args.y = job.y + tile.row + begin;
-    for (std::int64_t n = 0; n < kernels.tile_n; n += kernels.tile_lanes) {
-      const std::int64_t count = std::clamp<std::int64_t>(args.n - n, 0, kernels.tile_lanes);
-      if (count > 0) kernels.decode_rows(weight, tile.row + begin + n, count, decoded, stride);
-      std::fill(decoded + count * stride, decoded + kernels.tile_lanes * stride, 0.0F);
-      kernels.pack_w_rows(decoded, stride, weight.cols, n, w);
-    }
-    kernels.multiply_tile(args);
+  for (std::int64_t t = 0; t < tiles; ++t) {
+    const std::int64_t count = std::min(unit, tile.rows - t * unit);
+    kernels.decode_rows(weight, tile.row + t * unit, count, decoded, stride);
+    std::fill(decoded + count * stride, decoded + unit * stride, 0.0F);
+    kernels.pack_w_tile(decoded, stride, weight.cols, args.pairs, panel + t * tile_floats);
   }
+  kernels.multiply_panel(args);
 }
 
 void run_nvfp4_tile(const KernelTable& kernels, const Tile& tile, const std::byte* packed, Workspace& workspace,
@@ -164,14 +182,16 @@ void run_nvfp4_tile(const KernelTable& kernels, const Tile& tile, const std::byt
   args.factor = nvfp4_factor(weight);
   args.bf16 = bf16;
   if (tile.packed->packing == Packing::kPlanes) return kernels.multiply_nvfp4(weight, tile.row, args);
-  auto* panel =
-      reinterpret_cast<std::byte*>(workspace.get(worker, 16 * nvfp4_tile_dword(weight.cols, kernels.nvfp4_tile_n)));
+  const std::int64_t unit = kernels.nvfp4_tile_n, tile_bytes = 64 * nvfp4_tile_dword(weight.cols, unit);
+  auto* panel = reinterpret_cast<std::byte*>(workspace.get(worker, kernels.nvfp4_panel_n / unit * tile_bytes / 4));
   args.panel = panel;
-  for (std::int64_t begin = 0; begin < tile.rows; begin += kernels.nvfp4_tile_n) {
-    args.n = std::min(kernels.nvfp4_tile_n, tile.rows - begin);
+  for (std::int64_t begin = 0; begin < tile.rows; begin += kernels.nvfp4_panel_n) {
+    args.n = std::min(kernels.nvfp4_panel_n, tile.rows - begin);
     args.y = job.y + tile.row + begin;
-    kernels.pack_nvfp4_w_tile(weight, tile.row + begin, args.n, panel);
-    kernels.multiply_nvfp4_tile(weight.cols, args);
+    for (std::int64_t n = 0; n < args.n; n += unit)
+      kernels.pack_nvfp4_w_tile(weight, tile.row + begin + n, std::min(unit, args.n - n),
+                                panel + n / unit * tile_bytes);
+    kernels.multiply_nvfp4_panel(weight.cols, args);
   }
 }
 
@@ -247,7 +267,7 @@ void linear(const Compute& compute, Workspace& workspace, std::span<const Linear
   for (std::size_t j = 0; j < jobs.size(); ++j) {
     const LinearJob& job = jobs[j];
     if (job.m == 0) continue;
-    const std::int64_t rows = tile_rows(kernels, job, packs[j].packing, compute.pool().size());
+    const std::int64_t rows = task_rows(kernels, job, packs[j].packing, compute.pool().size());
     for (std::int64_t row = 0; row < job.weight->rows; row += rows)
       tiles.push_back({&job, &packs[j], row, std::min(rows, job.weight->rows - row)});
   }

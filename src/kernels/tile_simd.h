@@ -6,18 +6,25 @@
 // needs 16 times as many sums, which go to memory and back.
 //
 // Packed w: [class][step][kTileN], packed x: [class][step][kTileM] for each kTileM rows, step s of class j being column
-// 16 s + j; rows and columns beyond the end are zeros. Classes are tile_class_floats() apart.
+// 16 s + j; rows and columns beyond the end are zeros. Classes are tile_class_floats() apart. Weights that are BF16
+// anyway (FP8's decoded values are) are packed as pairs where kTilePairs: a dword holds row i in its lower half and row
+// i + kTileLanes in its upper one. Taking them apart costs nothing where multiply-adds leave ports free, and half the
+// bytes let twice as many rows of w wait in L2. A panel is several tiles of w one behind another: x, which comes from
+// L3, passes once a panel.
 #include "kernels/simd/tile_transpose.h"
 
 #if TETRAD_SIMD_TARGET == TETRAD_SIMD_AVX512
 constexpr unsigned kTileM = 8, kTileVectors = 3, kTileLanes = 16;
+constexpr bool kTilePairs = false;  // multiply-adds take both ports that 512-bit instructions have
 #elif TETRAD_SIMD_TARGET == TETRAD_SIMD_AVX2
 constexpr unsigned kTileM = 6, kTileVectors = 2, kTileLanes = 8;
+constexpr bool kTilePairs = true;
 #endif
 
 #if TETRAD_SIMD_TARGET != TETRAD_SIMD_SCALAR
 constexpr unsigned kTileN = kTileVectors * kTileLanes;
-constexpr unsigned kTileGroup = 4;  // tiles of x that go over a class of w while it is in L1
+constexpr unsigned kTileGroup = 4;            // tiles of x that go over a class of w while it is in L1
+constexpr unsigned kTilePanel = 96 / kTileN;  // tiles of w in a panel at most
 
 void pack_x_tile(const float* x, std::int64_t x_stride, std::int64_t rows, std::int64_t cols, float* out) {
   const std::int64_t steps = tile_steps(cols), class_floats = tile_class_floats(cols, kTileM);
@@ -32,24 +39,57 @@ void pack_x_tile(const float* x, std::int64_t x_stride, std::int64_t rows, std::
   }
 }
 
-void pack_w_rows(const float* rows, std::int64_t stride, std::int64_t cols, std::int64_t n, float* out) {
-  const std::int64_t steps = tile_steps(cols), class_floats = tile_class_floats(cols, kTileN);
-  for (std::int64_t s = 0; s < steps; ++s)
-    tile_transpose(reinterpret_cast<const std::byte*>(rows + 16 * s), 4 * stride, out + s * kTileN + n, class_floats);
+// kTileN decoded rows to a tile.
+void pack_w_tile(const float* rows, std::int64_t stride, std::int64_t cols, bool pairs, float* out) {
+  const std::int64_t steps = tile_steps(cols), class_floats = tile_class_floats(cols, pairs ? kTileLanes : kTileN);
+#if TETRAD_SIMD_TARGET == TETRAD_SIMD_AVX2
+  if (pairs) {
+    alignas(32) std::uint32_t block[kTileLanes][16];
+    for (std::int64_t s = 0; s < steps; ++s) {
+      for (unsigned i = 0; i < kTileLanes; ++i)
+        for (unsigned half = 0; half < 16; half += 8) {
+          const __m256i low = _mm256_castps_si256(_mm256_loadu_ps(rows + i * stride + 16 * s + half));
+          const __m256i high = _mm256_castps_si256(_mm256_loadu_ps(rows + (i + kTileLanes) * stride + 16 * s + half));
+          _mm256_store_si256(reinterpret_cast<__m256i*>(block[i] + half),
+                             _mm256_blend_epi16(_mm256_srli_epi32(low, 16), high, 0xAA));
+        }
+      tile_transpose(reinterpret_cast<const std::byte*>(block), 64, out + s * kTileLanes, class_floats);
+    }
+    return;
+  }
+#endif
+  for (unsigned n = 0; n < kTileN; n += kTileLanes, rows += kTileLanes * stride)
+    for (std::int64_t s = 0; s < steps; ++s)
+      tile_transpose(reinterpret_cast<const std::byte*>(rows + 16 * s), 4 * stride, out + s * kTileN + n, class_floats);
+}
+
+// A step's kTileN values of w.
+template <bool kPairs>
+TETRAD_SIMD_INLINE void tile_load(const float* w, Part* values) {
+  if constexpr (kPairs) {
+#if TETRAD_SIMD_TARGET == TETRAD_SIMD_AVX2
+    const __m256 raw = _mm256_loadu_ps(w);
+    values[0] = {pair_low_half(raw)};
+    values[1] = {pair_high_half(raw)};
+#endif
+  } else {
+#pragma GCC unroll 8
+    for (unsigned j = 0; j < kTileVectors; ++j) values[j] = part_load(w + j * kTileLanes);
+  }
 }
 
 // sums[kTileM][kTileN] of one class. `next` x comes from L3 to L2 meanwhile.
+template <bool kPairs>
 inline void tile_class(const float* x, const float* w, std::int64_t steps, const float* next, float* sums) {
   Part acc[kTileM][kTileVectors];
 #pragma GCC unroll 8
   for (unsigned i = 0; i < kTileM; ++i)
 #pragma GCC unroll 8
     for (unsigned j = 0; j < kTileVectors; ++j) acc[i][j] = part_zero();
-  for (std::int64_t s = 0; s < steps; ++s, x += kTileM, w += kTileN, next += kTileM) {
+  for (std::int64_t s = 0; s < steps; ++s, x += kTileM, w += kPairs ? kTileLanes : kTileN, next += kTileM) {
     __builtin_prefetch(next, 0, 2);
     Part wk[kTileVectors];
-#pragma GCC unroll 8
-    for (unsigned j = 0; j < kTileVectors; ++j) wk[j] = part_load(w + j * kTileLanes);
+    tile_load<kPairs>(w, wk);
 #pragma GCC unroll 8
     for (unsigned i = 0; i < kTileM; ++i) {
       const Part xk = part_set1(x[i]);
@@ -63,43 +103,60 @@ inline void tile_class(const float* x, const float* w, std::int64_t steps, const
     for (unsigned j = 0; j < kTileVectors; ++j) part_store(sums + i * kTileN + j * kTileLanes, acc[i][j]);
 }
 
-// hsum's tree over the classes, then the results of `rows` rows and `count` columns of a tile.
-inline void tile_finish(const TileArgs& args, const float* sums, std::int64_t rows, float* y) {
+// hsum's tree over the classes, then the results of `rows` rows and `columns` columns of a tile.
+inline void tile_finish(const TileArgs& args, const float* sums, std::int64_t rows, std::int64_t columns, float* y) {
   constexpr std::int64_t kClass = kTileM * kTileN;
   alignas(64) float row[kTileN];
   for (std::int64_t i = 0; i < rows; ++i, y += args.y_stride) {
     for (unsigned n = 0; n < kTileN; n += kTileLanes) part_store(row + n, tile_tree(sums + i * kTileN + n, kClass));
     if (args.bf16)
       for (unsigned n = 0; n < kTileN; n += 16) store(row + n, round_bf16(load(row + n)));
-    __builtin_memcpy(y, row, static_cast<std::size_t>(args.n) * 4);
+    __builtin_memcpy(y, row, static_cast<std::size_t>(columns) * 4);
   }
 }
 
-void multiply_tile(const TileArgs& args) {
-  alignas(64) float sums[kTileGroup][16][kTileM * kTileN];
-  const std::int64_t steps = tile_steps(args.cols), w_class = tile_class_floats(args.cols, kTileN),
-                     x_class = tile_class_floats(args.cols, kTileM), tiles = (args.m + kTileM - 1) / kTileM;
+template <bool kPairs>
+inline void multiply_tiles(const TileArgs& args) {
+  alignas(64) float sums[kTilePanel][kTileGroup][16][kTileM * kTileN];
+  const std::int64_t steps = tile_steps(args.cols),
+                     w_class = tile_class_floats(args.cols, kPairs ? kTileLanes : kTileN),
+                     x_class = tile_class_floats(args.cols, kTileM), tiles = (args.m + kTileM - 1) / kTileM,
+                     panel = (args.n + kTileN - 1) / kTileN;
   for (std::int64_t first = 0; first < tiles; first += kTileGroup) {
     const std::int64_t count = tiles - first < kTileGroup ? tiles - first : kTileGroup;
     for (int j = 0; j < 16; ++j)
-      for (std::int64_t t = 0; t < count; ++t) {
-        const float* x = args.x + (16 * (first + t) + j) * x_class;
-        tile_class(x, args.w + j * w_class, steps, x + (j < 15 ? 1 : 16 * kTileGroup - 15) * x_class, sums[t][j]);
-      }
+      for (std::int64_t p = 0; p < panel; ++p)
+        for (std::int64_t t = 0; t < count; ++t) {
+          const float* x = args.x + (16 * (first + t) + j) * x_class;
+          const float* next = p > 0 ? x : x + (j < 15 ? 1 : 16 * kTileGroup - 15) * x_class;
+          tile_class<kPairs>(x, args.w + (16 * p + j) * w_class, steps, next, sums[p][t][j]);
+        }
     for (std::int64_t t = 0; t < count; ++t) {
       const std::int64_t row = (first + t) * kTileM, rows = args.m - row < kTileM ? args.m - row : kTileM;
-      tile_finish(args, sums[t][0], rows, args.y + row * args.y_stride);
+      for (std::int64_t p = 0; p < panel; ++p) {
+        const std::int64_t left = args.n - p * kTileN, columns = left < kTileN ? left : kTileN;
+        tile_finish(args, sums[p][t][0], rows, columns, args.y + row * args.y_stride + p * kTileN);
+      }
     }
   }
+}
+
+void multiply_panel(const TileArgs& args) {
+  if (kTilePairs && args.pairs)
+    multiply_tiles<kTilePairs>(args);
+  else
+    multiply_tiles<false>(args);
 }
 
 void fill_tiles(KernelTable& table) {
   table.tile_m = kTileM;
   table.tile_n = kTileN;
   table.tile_lanes = kTileLanes;
+  table.tile_pairs = kTilePairs;
+  table.panel_n = kTilePanel * kTileN;
   table.pack_x_tile = pack_x_tile;
-  table.pack_w_rows = pack_w_rows;
-  table.multiply_tile = multiply_tile;
+  table.pack_w_tile = pack_w_tile;
+  table.multiply_panel = multiply_panel;
 }
 #else
 void fill_tiles(KernelTable&) {}

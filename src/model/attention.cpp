@@ -78,12 +78,19 @@ void store_row(const float* row, std::int64_t n, bool bf16, std::byte* out) {
   }
 }
 
-void store_in_cache(const PagedCache& cache, const Segment& segment, std::int64_t row, std::int64_t kv_width,
+// Bytes from a pool's begin to a head's row.
+std::int64_t cache_offset(const PagedCache& cache, std::int64_t head, std::int64_t slot, std::int64_t head_dim) {
+  return (head * cache.slots + slot) * head_dim * (cache.bf16 ? 2 : 4);
+}
+
+void store_in_cache(const PagedCache& cache, const Segment& segment, std::int64_t row, const ModelConfig& config,
                     const AttentionBuffers& buffers) {
-  const std::int64_t slot = segment.slots[segment.position + row - segment.row];
-  const std::int64_t at = slot * kv_width * (cache.bf16 ? 2 : 4);
-  store_row(buffers.k.data() + row * kv_width, kv_width, cache.bf16, cache.keys + at);
-  store_row(buffers.v.data() + row * kv_width, kv_width, cache.bf16, cache.values + at);
+  const std::int64_t slot = segment.slots[segment.position + row - segment.row], width = config.head_dim;
+  for (std::int64_t head = 0; head < config.kv_heads; ++head) {
+    const std::int64_t from = (row * config.kv_heads + head) * width, to = cache_offset(cache, head, slot, width);
+    store_row(buffers.k.data() + from, width, cache.bf16, cache.keys + to);
+    store_row(buffers.v.data() + from, width, cache.bf16, cache.values + to);
+  }
 }
 
 struct AttendTask {
@@ -116,17 +123,17 @@ void mix(const DecoderContext& context, std::span<const Segment> segments, Atten
       args.k = task.segment->keys + task.kv_head * config.head_dim;
       args.v = task.segment->values + task.kv_head * config.head_dim;
     } else {
-      const std::int64_t head = task.kv_head * config.head_dim * (cache->bf16 ? 2 : 4);
+      const std::int64_t head = cache_offset(*cache, task.kv_head, 0, config.head_dim);
       args.slots = task.segment->slots;
       args.paged_k = cache->keys + head;
       args.paged_v = cache->values + head;
       args.paged_bf16 = cache->bf16;
     }
-    args.kv_stride = kv_width;
+    args.kv_stride = cache == nullptr ? kv_width : config.head_dim;
     args.head_dim = config.head_dim;
     args.scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(config.head_dim)));
     args.bf16 = context.bf16();
-    args.scratch = context.workspace.get(worker, attend_scratch_floats(args.rows, config.head_dim, cache != nullptr));
+    args.scratch = context.workspace.get(worker, attend_scratch_floats(args.rows, config.head_dim));
     context.compute.kernels().attend(args);
   });
 }
@@ -190,7 +197,7 @@ void attention_block(const DecoderContext& context, const LayerWeights& weights,
         float* k = cache == nullptr ? segment.keys + (segment.position + row - segment.row) * kv_width
                                     : buffers.k.data() + row * kv_width;
         normalize_and_rotate(context, weights, row, k, buffers);
-        if (cache != nullptr) store_in_cache(*cache, segment, row, kv_width, buffers);
+        if (cache != nullptr) store_in_cache(*cache, segment, row, config, buffers);
       },
       16);
   rotary_timer.stop();

@@ -31,12 +31,13 @@ struct Segment {
   const std::int32_t* slots = nullptr;  // instead, with a PagedCache: of positions 0 .. position + count - 1
 };
 
-// One layer's keys and values of many sequences, a row a slot: [slots, kv_heads * head_dim], F32 or BF16. BF16 rounds
-// what is kept, and what the own row sees of itself: a token sees the same keys whether they were computed in this
-// chunk or before.
+// One layer's keys and values of many sequences: [kv_heads, slots, head_dim], F32 or BF16. A head's rows lie one behind
+// another because a thread reads them so: one head at a time. BF16 rounds what is kept, and what the own row sees of
+// itself: a token sees the same keys whether they were computed in this chunk or before.
 struct PagedCache {
   std::byte* keys = nullptr;
   std::byte* values = nullptr;
+  std::int64_t slots = 0;
   bool bf16 = false;
 };
 

@@ -110,7 +110,7 @@ Result<PagedModel> PagedModel::open(const Checkpoint& checkpoint, const ModelCon
       TETRAD_TRY(Reservation::create(part * 2 * static_cast<std::size_t>(config.layers)));
   std::vector<PagedCache> caches;
   for (std::size_t layer = 0; layer < layers.size(); ++layer)
-    caches.push_back({pool->data() + 2 * layer * part, pool->data() + (2 * layer + 1) * part, bf16_cache});
+    caches.push_back({pool->data() + 2 * layer * part, pool->data() + (2 * layer + 1) * part, slots, bf16_cache});
   PagedModel model;
   model.impl_.reset(new Impl{checkpoint,
                              config,

@@ -109,6 +109,14 @@ TETRAD_SIMD_INLINE __m256 bf16_half(const std::byte* p) {
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(raw), 16));
 }
 TETRAD_SIMD_INLINE F32x16 from_bf16(const std::byte* p) { return {bf16_half(p), bf16_half(p + 16)}; }
+TETRAD_SIMD_INLINE __m256 pair_low_half(__m256 a) {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(a), 16));
+}
+TETRAD_SIMD_INLINE __m256 pair_high_half(__m256 a) {
+  return _mm256_and_ps(a, _mm256_castsi256_ps(_mm256_set1_epi32(static_cast<int>(0xFFFF0000U))));
+}
+TETRAD_SIMD_INLINE F32x16 pair_low(F32x16 a) { return {pair_low_half(a.lo), pair_low_half(a.hi)}; }
+TETRAD_SIMD_INLINE F32x16 pair_high(F32x16 a) { return {pair_high_half(a.lo), pair_high_half(a.hi)}; }
 TETRAD_SIMD_INLINE F32x16 from_f16(const std::byte* p) {
   return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i_u*>(p))),
           _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i_u*>(p + 16)))};

@@ -65,6 +65,13 @@ TETRAD_SIMD_INLINE F32x16 from_bf16(const std::byte* p) {
   const __m256i raw = _mm256_loadu_si256(reinterpret_cast<const __m256i_u*>(p));
   return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(raw), 16))};
 }
+TETRAD_SIMD_INLINE F32x16 pair_low(F32x16 a) {
+  return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(a.v), 16))};
+}
+TETRAD_SIMD_INLINE F32x16 pair_high(F32x16 a) {
+  const __m512i mask = _mm512_set1_epi32(static_cast<int>(0xFFFF0000U));
+  return {_mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(a.v), mask))};
+}
 TETRAD_SIMD_INLINE F32x16 from_f16(const std::byte* p) {
   return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i_u*>(p)))};
 }

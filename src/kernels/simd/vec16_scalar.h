@@ -97,6 +97,15 @@ TETRAD_SIMD_INLINE std::uint16_t load_u16(const std::byte* p) {
   return bits;
 }
 TETRAD_SIMD_INLINE F32x16 from_bf16(const std::byte* p) { TETRAD_LANES(bf16_to_float(load_u16(p + 2 * j))); }
+TETRAD_SIMD_INLINE float pair_half(float a, bool high) {
+  std::uint32_t bits;
+  __builtin_memcpy(&bits, &a, 4);
+  bits = high ? bits & 0xFFFF0000U : bits << 16;
+  __builtin_memcpy(&a, &bits, 4);
+  return a;
+}
+TETRAD_SIMD_INLINE F32x16 pair_low(F32x16 a) { TETRAD_LANES(pair_half(a.v[j], false)); }
+TETRAD_SIMD_INLINE F32x16 pair_high(F32x16 a) { TETRAD_LANES(pair_half(a.v[j], true)); }
 TETRAD_SIMD_INLINE F32x16 from_f16(const std::byte* p) { TETRAD_LANES(f16_to_float(load_u16(p + 2 * j))); }
 TETRAD_SIMD_INLINE F32x16 from_e4m3(const std::byte* p) {
   TETRAD_LANES(e4m3_to_float(static_cast<std::uint8_t>(p[j])));

@@ -16,7 +16,7 @@
 namespace tetrad {
 namespace {
 
-constexpr std::size_t kOutputs = 34 * 16;
+constexpr std::size_t kOutputs = 36 * 16;
 using Group = std::array<float, 16>;
 
 std::array<float, kOutputs> run_on(const std::string& target, const Group& a, const Group& b, const Group& c,
@@ -68,7 +68,7 @@ TEST(Vec16, ExpIsWithinTwoUlp) {
     Group a;
     a.fill(x);
     std::array<std::byte, 32> raw{};
-    const float got = run_on("scalar", a, a, a, raw.data())[std::size_t{21} * 16];
+    const float got = run_on("scalar", a, a, a, raw.data())[std::size_t{23} * 16];
     const double exact = std::exp(static_cast<double>(x));
     const double ulp = std::max(0x1p-149, std::ldexp(1.0, std::ilogb(exact) - 23));
     worst = std::max(worst, std::abs(static_cast<double>(got) - exact) / ulp);
@@ -96,10 +96,10 @@ TEST(Vec16, DecodesEveryCode) {
         const auto byte = static_cast<std::uint8_t>(raw[j]);
         ASSERT_EQ(std::bit_cast<std::uint32_t>(e4m3_to_float(byte)), std::bit_cast<std::uint32_t>(got[18 * 16 + j]))
             << target << byte;
-        ASSERT_EQ(static_cast<float>(static_cast<std::int8_t>(byte)), got[29 * 16 + j]) << target << byte;
+        ASSERT_EQ(static_cast<float>(static_cast<std::int8_t>(byte)), got[31 * 16 + j]) << target << byte;
         if ((byte & 0x7FU) != 0x7FU) {
           ASSERT_EQ(std::bit_cast<std::uint32_t>(e4m3_to_float(byte) * 0x1p-8F),
-                    std::bit_cast<std::uint32_t>(got[30 * 16 + j]))
+                    std::bit_cast<std::uint32_t>(got[32 * 16 + j]))
               << target << byte;
         }
         const unsigned nibble = static_cast<unsigned>(raw[j / 2]) >> (4 * (j % 2)) & 15U;

@@ -24,6 +24,8 @@ void run_vec16(const float* a, const float* b, const float* c, const std::byte* 
                             from_f16(raw),
                             from_e4m3(raw),
                             from_e2m1(raw),
+                            pair_low(x),
+                            pair_high(x),
                             round_bf16(x),
                             exp(x),
                             silu(x),
