@@ -99,11 +99,27 @@ void multiply(const MultiplyArgs& args) {
 // Bytes that are fetched ahead of their use: rows are too short for the hardware to find out in time. Behind a row's
 // end comes the row that takes its place in the next block (+2 rows of 3 KB would be in the block already: 8-bit rows
 // were read at 8.6 GB/s so, at 13 now).
-constexpr std::int64_t kStoredPrefetch = 2048;
+constexpr std::int64_t kStoredPrefetch = 1024;
 template <WeightFormat kFormat>
 constexpr std::int64_t kColumnsOfLine = kFormat == WeightFormat::kF32                                     ? 16
                                         : kFormat == WeightFormat::kF16 || kFormat == WeightFormat::kBF16 ? 32
                                                                                                           : 64;
+
+// Columns [k, k + 16).
+template <WeightFormat kFormat, unsigned kM, unsigned kN>
+TETRAD_SIMD_INLINE void stored_columns(const RawWeight& w, const RowCursor* cursor, const F32x16* scale, const float* x,
+                                       std::int64_t x_stride, std::int64_t k, F32x16 (*acc)[kN]) {
+  F32x16 wk[kN];
+#pragma GCC unroll 8
+  for (unsigned j = 0; j < kN; ++j) wk[j] = decode16<kFormat>(w, cursor[j], k, scale[j]);
+#pragma GCC unroll 8
+  for (unsigned i = 0; i < kM; ++i) {
+    F32x16 xk = load(x + i * x_stride + k);
+    if (kN > 1) keep(xk);
+#pragma GCC unroll 8
+    for (unsigned j = 0; j < kN; ++j) acc[i][j] = fma(xk, wk[j], acc[i][j]);
+  }
+}
 
 // kM rows of x with kN rows of w, decoded in registers.
 template <WeightFormat kFormat, unsigned kM, unsigned kN>
@@ -116,30 +132,23 @@ inline void stored_block(const RawWeight& w, std::int64_t row, const MultiplyArg
   for (unsigned i = 0; i < kM; ++i)
 #pragma GCC unroll 8
     for (unsigned j = 0; j < kN; ++j) acc[i][j] = zero();
-  constexpr bool kBlocks = kFormat == WeightFormat::kFp8Block;
+  constexpr std::int64_t kLine = kColumnsOfLine<kFormat>;
   const float* x = args.x + m * args.x_stride;
-  const std::int64_t span = kBlocks ? w.block_cols : w.cols;
+  const std::int64_t span = kFormat == WeightFormat::kFp8Block ? w.block_cols : w.cols;
   const std::int64_t bytes = row_bytes(w), next_block = std::int64_t{kN - 1} * bytes;
   for (std::int64_t begin = 0, block = 0; begin < w.cols; begin += span, ++block) {
     F32x16 scale[kN];
     for (unsigned j = 0; j < kN; ++j) scale[j] = code_scale<kFormat>(cursor[j], block);
     const std::int64_t end = begin + span < w.cols ? begin + span : w.cols;
-    for (std::int64_t k = begin; k < end; k += 16) {
-      if (k % kColumnsOfLine<kFormat> == 0) {
-        const std::int64_t at = k * 64 / kColumnsOfLine<kFormat> + kStoredPrefetch;
-        for (unsigned j = 0; j < kN; ++j) __builtin_prefetch(cursor[j].data + at + (at < bytes ? 0 : next_block));
-      }
-      F32x16 wk[kN];
-#pragma GCC unroll 8
-      for (unsigned j = 0; j < kN; ++j) wk[j] = decode16<kFormat>(w, cursor[j], k, scale[j]);
-#pragma GCC unroll 8
-      for (unsigned i = 0; i < kM; ++i) {
-        F32x16 xk = load(x + i * args.x_stride + k);
-        if (kN > 1) keep(xk);
-#pragma GCC unroll 8
-        for (unsigned j = 0; j < kN; ++j) acc[i][j] = fma(xk, wk[j], acc[i][j]);
-      }
+    std::int64_t k = begin;
+    for (; k + kLine <= end; k += kLine) {
+      const std::int64_t at = k * 64 / kLine + kStoredPrefetch;
+      for (unsigned j = 0; j < kN; ++j) __builtin_prefetch(cursor[j].data + at + (at < bytes ? 0 : next_block));
+#pragma GCC unroll 4
+      for (std::int64_t c = 0; c < kLine; c += 16)
+        stored_columns<kFormat, kM, kN>(w, cursor, scale, x, args.x_stride, k + c, acc);
     }
+    for (; k < end; k += 16) stored_columns<kFormat, kM, kN>(w, cursor, scale, x, args.x_stride, k, acc);
   }
 #pragma GCC unroll 8
   for (unsigned i = 0; i < kM; ++i)
