@@ -79,6 +79,9 @@ void decode_row(const WeightView& weight, std::int64_t row, std::span<float> out
     case WeightFormat::kNvfp4:
       decode_nvfp4(weight, row, out);
       return;
+    case WeightFormat::kInt8Row:
+    case WeightFormat::kFp8Row:
+      break;  // no checkpoint has them
   }
 }
 

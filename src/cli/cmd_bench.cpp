@@ -13,6 +13,7 @@
 #include "cli/bench_profile.h"
 #include "cli/command.h"
 #include "kernels/machine_limits.h"
+#include "model/dense_weights.h"
 #include "model/paged_model.h"
 
 namespace tetrad {
@@ -22,6 +23,7 @@ struct BenchFlags {
   std::string model, json, cache_type = "float32";
   std::vector<std::int64_t> prompts = {512}, concurrencies = {1};
   std::int64_t generate = 32, repeat = 5, chunk = 512;
+  DenseWeights dense = DenseWeights::kStored;
   bool profile = false;
 };
 
@@ -145,11 +147,11 @@ class Bench {
   Rng rng_;
   OpProfile times_;
   std::vector<PassProfile> profiles_;
-  double dense_bytes_;  // of all weights but experts and embedding: each step reads them
+  double dense_bytes_;  // of all weights but experts and embedding, as they are read: by each step
 };
 
-double dense_bytes(const Inspection& inspection) {
-  double bytes = static_cast<double>(inspection.weight_bytes);
+double bytes_of_each_step(const Inspection& inspection, const DenseBytes& dense) {
+  double bytes = static_cast<double>(inspection.weight_bytes - dense.replaced + dense.resident);
   for (const Tally& tally : inspection.by_role)
     if (tally.name == role_name(Role::kExpert) || tally.name == role_name(Role::kEmbedding))
       bytes -= static_cast<double>(tally.bytes);
@@ -215,10 +217,13 @@ Status run_bench(const BenchFlags& flags, const CommonFlags& common) {
     return make_error(ErrorCode::kUsage, "too long", fmt::format("--prompt {}", context),
                       fmt::format("with --generate {} it is beyond the model's {} positions", flags.generate,
                                   opened.config.max_position));
+  const DenseBytes dense = TETRAD_TRY(dense_bytes(opened.checkpoint, opened.config, flags.dense));
+  ForwardOptions forward;
+  forward.dense = flags.dense;
   const MachineLimits machine = measure_machine(compute);
-  auto model = TETRAD_TRY(PagedModel::open(opened.checkpoint, opened.config, compute, {},
+  auto model = TETRAD_TRY(PagedModel::open(opened.checkpoint, opened.config, compute, forward,
                                            most * (context + flags.generate), flags.cache_type != "float32"));
-  Bench bench(std::move(model), opened.config, flags, common.seed, dense_bytes(inspection));
+  Bench bench(std::move(model), opened.config, flags, common.seed, bytes_of_each_step(inspection, dense));
   std::vector<Prefill> prefills;
   std::vector<Decode> decodes;
   Progress progress("measuring", flags.prompts.size() + flags.concurrencies.size());
@@ -235,6 +240,7 @@ Status run_bench(const BenchFlags& flags, const CommonFlags& common) {
       2.0 * static_cast<double>(inspection.active_parameters -
                                 static_cast<std::uint64_t>(opened.config.vocab * opened.config.hidden));
   Json json = to_json(machine, compute, prefills, decodes);
+  json["dense_weights"] = dense_weights_name(flags.dense);
   std::string text = to_text(machine, compute, prefills, decodes, flops);
   for (const PassProfile& profile : bench.profiles()) {
     json["profile"].push_back(profile_json(profile));
@@ -260,6 +266,7 @@ void register_bench(CLI::App& app, const CommonFlags& common, Action& action) {
       ->check(CLI::Range(1, 10'000));
   command->add_option("--kv-cache-dtype", flags->cache_type, "float32 (default) or bfloat16")
       ->check(CLI::IsMember({"float32", "bfloat16"}));
+  add_dense_weights_option(*command, flags->dense);
   command->add_flag("--profile", flags->profile, "also the time of each operation and layer");
   command->add_option("--json", flags->json, "write the result as JSON (- is stdout)");
   command->callback([flags, &common, &action] { action = [flags, &common] { return run_bench(*flags, common); }; });

@@ -19,6 +19,7 @@
 #include "cli/command.h"
 #include "cli/memory_plan.h"
 #include "engine/engine.h"
+#include "model/dense_weights.h"
 #include "model/paged_model.h"
 #include "tokenizer/tokenizer.h"
 
@@ -29,6 +30,7 @@ struct ChatFlags {
   std::string model, system;
   std::optional<double> temperature, top_p, min_p;
   std::optional<std::int64_t> top_k;
+  DenseWeights dense = DenseWeights::kStored;
   std::int64_t max_tokens = 0;
 };
 
@@ -228,13 +230,16 @@ Status run_chat(const ChatFlags& flags, const CommonFlags& common) {
   const ChatTemplate chat_template = TETRAD_TRY(ChatTemplate::load(flags.model));
   const Compute compute = TETRAD_TRY(common.compute());
   MemoryRequest memory;
-  memory.weight_bytes = inspect(opened.checkpoint, opened.config).weight_bytes;
+  const DenseBytes dense = TETRAD_TRY(dense_bytes(opened.checkpoint, opened.config, flags.dense));
+  memory.resident_bytes = dense.resident;
+  memory.weight_bytes = inspect(opened.checkpoint, opened.config).weight_bytes - dense.replaced + dense.resident;
   memory.bytes_per_token = PagedModel::bytes_per_slot(opened.config, false);
   memory.context_length = opened.config.max_position;
   memory.machine_bytes = total_memory_bytes();
   EngineOptions options;
   options.max_total_tokens = std::min(TETRAD_TRY(plan_memory(memory)).pool_tokens, 2 * opened.config.max_position);
   options.ngram_speculation = true;
+  options.forward.dense = flags.dense;
   for (const std::int64_t id : opened.config.eos_ids) options.end_tokens.push_back(static_cast<std::int32_t>(id));
   const auto engine = TETRAD_TRY(Engine::create(opened.checkpoint, opened.config, compute, options));
   SamplingParams sampling = TETRAD_TRY(sampling_of(flags, common.seed));
@@ -255,6 +260,7 @@ void register_chat(CLI::App& app, const CommonFlags& common, Action& action) {
   command->add_option("--min-p", flags->min_p, "(default 0)");
   command->add_option("--max-tokens", flags->max_tokens, "of an answer (default: what the context takes)")
       ->check(CLI::PositiveNumber);
+  add_dense_weights_option(*command, flags->dense);
   command->callback([flags, &common, &action] { action = [flags, &common] { return run_chat(*flags, common); }; });
 }
 

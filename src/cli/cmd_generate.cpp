@@ -20,6 +20,7 @@ struct GenerateFlags {
   std::vector<std::string> stop;
   std::optional<double> temperature, top_p, min_p, repetition_penalty, presence_penalty, frequency_penalty;
   std::optional<std::int64_t> top_k;
+  DenseWeights dense = DenseWeights::kStored;
 };
 
 Result<SamplingParams> sampling_params(const GenerateFlags& flags, std::uint64_t seed) {
@@ -142,6 +143,7 @@ Status run_generate(const GenerateFlags& flags, const CommonFlags& common) {
         std::to_string(prompt.size()) + " tokens, the context holds " + std::to_string(opened.config.max_position));
   ForwardOptions options;
   options.activations = flags.activations == "nvfp4" ? ActivationFormat::kNvfp4 : ActivationFormat::kBF16;
+  options.dense = flags.dense;
   const auto model = TETRAD_TRY(CausalModel::open(opened.checkpoint, opened.config, compute, options));
   const Generation out = TETRAD_TRY(generate(model, opened, tokenizer, prompt, params, flags));
   if (flags.json != "-") TETRAD_TRY(write_stdout("\n"));
@@ -179,6 +181,7 @@ void register_generate(CLI::App& app, const CommonFlags& common, Action& action)
   command->add_flag("--ignore-eos", flags->ignore_eos, "go on behind the end token");
   command->add_option("--activations", flags->activations, "bf16 (default) or nvfp4")
       ->check(CLI::IsMember({"bf16", "nvfp4"}));
+  add_dense_weights_option(*command, flags->dense);
   command->add_option("--json", flags->json, "write ids, text and times as JSON (- is stdout)");
   command->callback([flags, &common, &action] { action = [flags, &common] { return run_generate(*flags, common); }; });
 }

@@ -45,6 +45,19 @@ void add_bytes_option(CLI::App& command, const std::string& name, std::uint64_t&
       about);
 }
 
+void add_dense_weights_option(CLI::App& command, DenseWeights& dense, const std::string& note) {
+  command
+      .add_option_function<std::string>(
+          "--dense-weights",
+          [&dense](const std::string& name) {
+            dense = name == "int8" ? DenseWeights::kInt8 : name == "fp8" ? DenseWeights::kFp8 : DenseWeights::kStored;
+          },
+          "bf16 (default: as they are stored), fp8 or int8: attention's projections and the output head in 8 bits, "
+          "quantized while loading" +
+              note)
+      ->check(CLI::IsMember({"bf16", "fp8", "int8"}));
+}
+
 std::function<std::string(const std::string&)> at_least(std::int64_t least) {
   return [least](const std::string& text) {
     std::int64_t value = 0;

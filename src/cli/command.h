@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "checkpoint/checkpoint.h"
 #include "kernels/compute.h"
+#include "model/layer_stream.h"
 
 namespace CLI {
 class App;
@@ -50,6 +51,9 @@ void register_make_model(CLI::App& app, const CommonFlags& common, Action& actio
 CLI::App* add_command(CLI::App& app, const CommonFlags& common, const std::string& name, const std::string& about);
 // A flag whose value is a size ("1GiB"); the error of parse_bytes becomes CLI11's.
 void add_bytes_option(CLI::App& command, const std::string& name, std::uint64_t& value, const std::string& about);
+
+// --dense-weights; `note` stands behind its explanation.
+void add_dense_weights_option(CLI::App& command, DenseWeights& dense, const std::string& note = "");
 
 Status write_stdout(std::string_view text);                    // an error when the reader is gone or the disk is full
 Status write_json(const std::string& path, const Json& json);  // "-": stdout

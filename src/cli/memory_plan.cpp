@@ -49,6 +49,11 @@ Result<MemoryPlan> plan_memory(const MemoryRequest& request) {
     return make_error(ErrorCode::kOutOfMemory, "the key/value pool does not fit", of,
                       fmt::format("{} tokens of {} each", plan.pool_tokens, format_bytes(per_token)),
                       fmt::format("--max-total-tokens {} fits", budget / per_token));
+  if (request.resident_bytes + pool > budget)
+    return make_error(ErrorCode::kOutOfMemory, "the model does not fit", of,
+                      fmt::format("8-bit weights take {}, keys and values {}", format_bytes(request.resident_bytes),
+                                  format_bytes(pool)),
+                      "choose a smaller --max-total-tokens, or leave --dense-weights out");
   if (request.weight_bytes + pool > budget)
     plan.warning =
         fmt::format("weights of {} and a pool of {} are more than {}: weights will be read from disk again and again",
@@ -56,9 +61,12 @@ Result<MemoryPlan> plan_memory(const MemoryRequest& request) {
   else if (plan.pool_tokens < request.context_length)
     plan.warning = fmt::format("the key/value pool holds {} tokens, less than one context of {}", plan.pool_tokens,
                                request.context_length);
-  plan.text =
-      fmt::format("memory: weights {}, keys and values {} ({} tokens of {}), of {}", format_bytes(request.weight_bytes),
-                  format_bytes(pool), plan.pool_tokens, format_bytes(per_token), of);
+  const std::string resident = request.resident_bytes == 0
+                                   ? std::string()
+                                   : fmt::format(" ({} of them resident)", format_bytes(request.resident_bytes));
+  plan.text = fmt::format("memory: weights {}{}, keys and values {} ({} tokens of {}), of {}",
+                          format_bytes(request.weight_bytes), resident, format_bytes(pool), plan.pool_tokens,
+                          format_bytes(per_token), of);
   return plan;
 }
 

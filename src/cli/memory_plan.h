@@ -10,6 +10,7 @@ namespace tetrad {
 
 struct MemoryRequest {
   std::uint64_t weight_bytes = 0, bytes_per_token = 0;
+  std::uint64_t resident_bytes = 0;  // of the weights: made at load, not mapped
   std::int64_t context_length = 0;
   double fraction = 0.85;             // of the machine's memory, for weights, keys and values together
   std::int64_t max_total_tokens = 0;  // 0: what fits, at most kContexts contexts

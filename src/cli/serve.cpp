@@ -17,6 +17,7 @@
 #include "cli/request_log.h"
 #include "cli/step_trace.h"
 #include "engine/engine.h"
+#include "model/dense_weights.h"
 #include "model/paged_model.h"
 #include "web/chat_page.h"
 
@@ -102,8 +103,11 @@ Result<EngineOptions> engine_options(const ServeFlags& flags, const Model& model
   options.max_draft_tokens = flags.drafts;
   for (const std::int64_t id : model.config.eos_ids) options.end_tokens.push_back(static_cast<std::int32_t>(id));
   options.forward.activations = flags.activations == "nvfp4" ? ActivationFormat::kNvfp4 : ActivationFormat::kBF16;
+  options.forward.dense = flags.dense;
   MemoryRequest memory;
-  memory.weight_bytes = inspect(model.checkpoint, model.config).weight_bytes;
+  const DenseBytes dense = TETRAD_TRY(dense_bytes(model.checkpoint, model.config, flags.dense));
+  memory.resident_bytes = dense.resident;
+  memory.weight_bytes = inspect(model.checkpoint, model.config).weight_bytes - dense.replaced + dense.resident;
   memory.context_length =
       flags.context > 0 ? std::min(flags.context, model.config.max_position) : model.config.max_position;
   if (flags.chunk < 0) options.chunked_prefill_size = memory.context_length;
@@ -128,6 +132,7 @@ std::string server_info(const ServeFlags& flags, const EngineOptions& options, c
               {"disable_radix_cache", !options.prefix_cache},
               {"speculative_algorithm", options.ngram_speculation ? Json("NGRAM") : Json()},
               {"activations", flags.activations},
+              {"dense_weights", dense_weights_name(flags.dense)},
               {"threads", compute.pool().size()}}
       .dump();
 }

@@ -14,6 +14,7 @@ struct ServeFlags {
                      activations = "bf16", log_level = "info", trace, cors_origin, key_file;
   std::vector<std::string> names, keys, ignored;  // ignored: SGLang's that mean nothing here
   ServerOptions server;
+  DenseWeights dense = DenseWeights::kStored;
   double fraction = 0.85, drain_seconds = 60;
   std::int64_t max_total_tokens = 0, max_running = 256, max_queued = 0, chunk = 512, context = 0, drafts = 8, tp = 1;
   int log_requests_level = 1;

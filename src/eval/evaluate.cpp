@@ -10,6 +10,7 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/units.h"
+#include "model/dense_weights.h"
 
 namespace tetrad {
 namespace fs = std::filesystem;
@@ -91,11 +92,13 @@ Status Evaluation::open() {
   for (std::size_t i = 0; i < runners_.size(); ++i) {
     ForwardOptions forward;
     if (i > 0) forward.activations = options_.activations;
+    if (i > 0) forward.dense = options_.dense;
     TETRAD_TRY(open_stream(i, forward, limits));
   }
   result_.reference = options_.reference.string();
   result_.command_line = options_.command_line;
   result_.activations = options_.activations == ActivationFormat::kNvfp4 ? "nvfp4" : "bf16";
+  result_.dense_weights = dense_weights_name(options_.dense);
   for (const auto& file : options_.data.files) result_.data.push_back(file.string());
   result_.positions = tokens_.positions;
   result_.windows = static_cast<std::int64_t>(tokens_.windows.size());

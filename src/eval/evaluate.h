@@ -20,6 +20,7 @@ struct EvalOptions {
   std::vector<std::filesystem::path> candidates;
   TokenSetOptions data;
   ActivationFormat activations = ActivationFormat::kBF16;  // of the candidates; the reference runs unquantized
+  DenseWeights dense = DenseWeights::kStored;              // likewise
   std::uint64_t memory_limit = 0;             // bytes, shared by all models; 0: half of the machine's memory
   std::filesystem::path temporary_directory;  // empty: the system's
   std::string command_line;                   // for the report
@@ -42,7 +43,7 @@ struct CandidateResult {
 };
 
 struct EvalResult {
-  std::string reference, command_line, activations;
+  std::string reference, command_line, activations, dense_weights;
   std::vector<std::string> data;
   std::int64_t positions = 0, windows = 0, context = 0, stride = 0;
   bool truncated = false;

@@ -258,6 +258,7 @@ std::string origin(const EvalResult& r) {
   for (const auto& path : r.data) table.row({"data", path});
   table.row({"context, stride", fmt::format("{}, {} tokens", count(r.context), count(r.stride))});
   table.row({"activations", r.activations});
+  table.row({"dense weights", r.dense_weights});
   table.row({"time", format_seconds(r.seconds)});
   table.row({"peak memory", format_bytes(r.peak_rss_bytes)});
   return table.html();

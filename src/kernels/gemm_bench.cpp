@@ -28,16 +28,22 @@ struct Case {
   std::int64_t m, n, k;
 };
 constexpr Case kCases[] = {
-    {"fp8", WeightFormat::kFp8Block, 64, 1536, 3072},    {"fp8", WeightFormat::kFp8Block, 1024, 1536, 3072},
-    {"nvfp4", WeightFormat::kNvfp4, 64, 1536, 3072},     {"bf16", WeightFormat::kBF16, 256, 3072, 1536},
-    {"fp8_tiny", WeightFormat::kFp8Block, 64, 128, 256}, {"fp8", WeightFormat::kFp8Block, 1, 1536, 3072},
-    {"nvfp4", WeightFormat::kNvfp4, 1, 1536, 3072},      {"nvfp4_l2", WeightFormat::kNvfp4, 1, 256, 3072},
-    {"nvfp4", WeightFormat::kNvfp4, 4, 1536, 3072},      {"nvfp4", WeightFormat::kNvfp4, 8, 1536, 3072},
-    {"nvfp4", WeightFormat::kNvfp4, 1, 3072, 1536},      {"nvfp4", WeightFormat::kNvfp4, 256, 1536, 3072},
-    {"bf16", WeightFormat::kBF16, 1, 6144, 3072},        {"bf16", WeightFormat::kBF16, 4, 6144, 3072},
-    {"bf16", WeightFormat::kBF16, 8, 6144, 3072},        {"bf16", WeightFormat::kBF16, 16, 6144, 3072},
-    {"bf16", WeightFormat::kBF16, 512, 1536, 3072},      {"nvfp4", WeightFormat::kNvfp4, 16, 1536, 3072},
-    {"nvfp4", WeightFormat::kNvfp4, 12, 1536, 3072},     {"bf16", WeightFormat::kBF16, 12, 6144, 3072},
+    {"fp8", WeightFormat::kFp8Block, 64, 1536, 3072},     {"fp8", WeightFormat::kFp8Block, 1024, 1536, 3072},
+    {"nvfp4", WeightFormat::kNvfp4, 64, 1536, 3072},      {"bf16", WeightFormat::kBF16, 256, 3072, 1536},
+    {"fp8_tiny", WeightFormat::kFp8Block, 64, 128, 256},  {"fp8", WeightFormat::kFp8Block, 1, 1536, 3072},
+    {"nvfp4", WeightFormat::kNvfp4, 1, 1536, 3072},       {"nvfp4_l2", WeightFormat::kNvfp4, 1, 256, 3072},
+    {"nvfp4", WeightFormat::kNvfp4, 4, 1536, 3072},       {"nvfp4", WeightFormat::kNvfp4, 8, 1536, 3072},
+    {"nvfp4", WeightFormat::kNvfp4, 1, 3072, 1536},       {"nvfp4", WeightFormat::kNvfp4, 256, 1536, 3072},
+    {"bf16", WeightFormat::kBF16, 1, 6144, 3072},         {"bf16", WeightFormat::kBF16, 4, 6144, 3072},
+    {"bf16", WeightFormat::kBF16, 8, 6144, 3072},         {"bf16", WeightFormat::kBF16, 16, 6144, 3072},
+    {"bf16", WeightFormat::kBF16, 512, 1536, 3072},       {"nvfp4", WeightFormat::kNvfp4, 16, 1536, 3072},
+    {"nvfp4", WeightFormat::kNvfp4, 12, 1536, 3072},      {"bf16", WeightFormat::kBF16, 12, 6144, 3072},
+    {"bf16", WeightFormat::kBF16, 1, 24576, 3072},        {"int8row", WeightFormat::kInt8Row, 1, 24576, 3072},
+    {"fp8row", WeightFormat::kFp8Row, 1, 24576, 3072},    {"bf16", WeightFormat::kBF16, 2, 24576, 3072},
+    {"int8row", WeightFormat::kInt8Row, 2, 24576, 3072},  {"fp8row", WeightFormat::kFp8Row, 2, 24576, 3072},
+    {"int8row", WeightFormat::kInt8Row, 4, 6144, 3072},   {"fp8row", WeightFormat::kFp8Row, 4, 6144, 3072},
+    {"int8row", WeightFormat::kInt8Row, 8, 6144, 3072},   {"fp8row", WeightFormat::kFp8Row, 8, 6144, 3072},
+    {"int8row", WeightFormat::kInt8Row, 512, 1536, 3072},
 };
 
 void run_case(benchmark::State& state, const Case& c, const std::string& target, double peak) {
@@ -53,7 +59,7 @@ void run_case(benchmark::State& state, const Case& c, const std::string& target,
   for (std::byte& byte : data) byte = static_cast<std::byte>(rng.below(120));
   if (c.format == WeightFormat::kBF16)
     for (std::size_t i = 1; i < data.size(); i += 2) data[i] = static_cast<std::byte>(0x3C + 0x80 * rng.below(2));
-  std::vector<float> block_scales(static_cast<std::size_t>((c.n / 128) * (c.k / 128)), 0.01F),
+  std::vector<float> block_scales(static_cast<std::size_t>(std::max(c.n, (c.n / 128) * (c.k / 128))), 0.01F),
       x(static_cast<std::size_t>(c.m * c.k), 0.5F), y(static_cast<std::size_t>(c.m * c.n));
   WeightView weight;
   weight.format = c.format;
@@ -61,7 +67,7 @@ void run_case(benchmark::State& state, const Case& c, const std::string& target,
   weight.cols = c.k;
   weight.data = data;
   weight.scales =
-      c.format == WeightFormat::kFp8Block ? std::as_bytes(std::span(block_scales)) : std::span<const std::byte>(scales);
+      c.format == WeightFormat::kNvfp4 ? std::span<const std::byte>(scales) : std::as_bytes(std::span(block_scales));
   Workspace workspace(compute);
   const LinearJob job = {&weight, x.data(), c.m, c.k, y.data(), c.n};
   double elapsed = 0;

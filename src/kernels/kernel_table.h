@@ -143,6 +143,9 @@ struct KernelTable {
   void (*add_scaled)(float* a, const float* b, float s, std::int64_t n,
                      bool bf16) = nullptr;                  // a += b * s, both rounded
   float (*amax)(const float* x, std::int64_t n) = nullptr;  // NaN when any value is NaN
+  // A weight's row as n codes of kInt8Row or kFp8Row, to nearest even; returns its scale: max|x| / 127 or / 448. NaN,
+  // and no codes, when a value is not finite; 0, and zeros, when the scale would be below the normal numbers.
+  float (*quantize_row)(const float* x, std::int64_t n, WeightFormat format, std::byte* codes) = nullptr;
   void (*sigmoid)(const float* x, std::int64_t n, float* out) = nullptr;
   void (*exp)(const float* x, std::int64_t n, float* out) = nullptr;
   // NVFP4 activations, n % 16 == 0: out = e2m1(x * g / s) * s * input_scale with g = 1 / input_scale, s = e4m3(min(g *

@@ -46,11 +46,15 @@ OwnedWeight make_weight(WeightFormat format, std::int64_t rows, std::int64_t col
     if (format == WeightFormat::kF32) put(w.data, value);
     if (format == WeightFormat::kF16) put(w.data, f16_from_float(value));
     if (format == WeightFormat::kBF16) put(w.data, bf16_from_float(value));
-    if (format == WeightFormat::kFp8Block) put(w.data, e4m3_from_float(value * 100.0F));
+    if (format == WeightFormat::kFp8Block || format == WeightFormat::kFp8Row)
+      put(w.data, e4m3_from_float(value * 100.0F));
+    if (format == WeightFormat::kInt8Row) put(w.data, static_cast<std::int8_t>(value * 40.0F));
   }
   if (format == WeightFormat::kFp8Block)
     for (std::int64_t i = 0; i < ((rows + 127) / 128) * ((cols + 127) / 128); ++i)
       put(w.scales, static_cast<float>(0.005 + 0.01 * rng.uniform()));
+  if (format == WeightFormat::kInt8Row || format == WeightFormat::kFp8Row)
+    for (std::int64_t i = 0; i < rows; ++i) put(w.scales, static_cast<float>(0.005 + 0.01 * rng.uniform()));
   if (format == WeightFormat::kNvfp4) {
     for (std::int64_t i = 0; i < rows * cols / 2; ++i) w.data.push_back(static_cast<std::byte>(rng.next()));
     for (std::int64_t i = 0; i < rows * cols / 16; ++i) w.scales.push_back(static_cast<std::byte>(rng.below(0x7F)));
@@ -61,8 +65,9 @@ OwnedWeight make_weight(WeightFormat format, std::int64_t rows, std::int64_t col
   return w;
 }
 
-constexpr WeightFormat kFormats[] = {WeightFormat::kF32, WeightFormat::kF16, WeightFormat::kBF16,
-                                     WeightFormat::kFp8Block, WeightFormat::kNvfp4};
+constexpr WeightFormat kFormats[] = {WeightFormat::kF32,      WeightFormat::kF16,   WeightFormat::kBF16,
+                                     WeightFormat::kFp8Block, WeightFormat::kNvfp4, WeightFormat::kInt8Row,
+                                     WeightFormat::kFp8Row};
 
 std::vector<float> run_linear(const Compute& compute, const WeightView& w, std::span<const float> x, std::int64_t m,
                               bool bf16 = false) {

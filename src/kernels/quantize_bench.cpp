@@ -87,6 +87,22 @@ void run(benchmark::State& state, const std::string& simd, WeightFormat format, 
   if (candidates > 0) state.counters["scales tried"] = static_cast<double>(candidates) * 16 / (kRows * kCols);
 }
 
+// A row of BF16 as 8-bit codes, as --dense-weights makes them while a model is loaded.
+void run_codes(benchmark::State& state, const std::string& simd, WeightFormat format) {
+  const Matrix matrix = make_matrix(WeightFormat::kBF16);
+  const KernelTable& table = *kernel_table(simd);
+  std::vector<float> values(kCols);
+  std::vector<std::byte> codes(kRows * kCols);
+  for (auto _ : state) {
+    for (std::int64_t i = 0; i < kRows; ++i) {
+      table.decode_rows(raw_weight(matrix.view), i, 1, values.data(), kCols);
+      benchmark::DoNotOptimize(table.quantize_row(values.data(), kCols, format, codes.data() + i * kCols));
+    }
+  }
+  state.counters["weights/s"] =
+      benchmark::Counter(static_cast<double>(kRows * kCols * state.iterations()), benchmark::Counter::kIsRate);
+}
+
 void add_benchmarks() {
   const std::pair<const char*, WeightFormat> formats[] = {{"fp8", WeightFormat::kFp8Block},
                                                           {"bf16", WeightFormat::kBF16}};
@@ -98,6 +114,11 @@ void add_benchmarks() {
         benchmark::RegisterBenchmark((simd + "/" + algorithm_name + "/" + format_name).c_str(), run, simd, format,
                                      algorithm)
             ->Unit(benchmark::kMillisecond);
+  for (const std::string& simd : available_simd_targets())
+    for (const auto& [name, format] :
+         {std::pair{"int8row", WeightFormat::kInt8Row}, std::pair{"fp8row", WeightFormat::kFp8Row}})
+      benchmark::RegisterBenchmark((simd + "/" + name + "/quantize").c_str(), run_codes, simd, format)
+          ->Unit(benchmark::kMillisecond);
 }
 
 }  // namespace

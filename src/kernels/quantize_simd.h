@@ -12,6 +12,9 @@ TETRAD_SIMD_INLINE int count_bits(std::uint32_t bits) { return __builtin_popcoun
 TETRAD_SIMD_INLINE bool any(Mask16 mask) { return mask_bits(mask) != 0; }
 TETRAD_SIMD_INLINE Mask16 finite(F32x16 a) { return less(abs(a), set1(__builtin_inff())); }
 
+// E4M3 codes, rounded to nearest even; 2^-9 <= s <= 448.
+TETRAD_SIMD_INLINE void store_e4m3(std::uint8_t* out, F32x16 s) { to_e4m3(reinterpret_cast<std::byte*>(out), s); }
+
 void range(const float* values, std::int64_t n, float* amax, std::int64_t* nonfinite) {
   F32x16 most = zero();
   for (std::int64_t i = 0; i < n; i += 16) {

@@ -60,6 +60,29 @@ float amax(const float* x, std::int64_t n) {
   return mask_bits(is_nan(nan)) != 0 ? __builtin_nanf("") : hmax(largest);
 }
 
+// Divided by the scale, not multiplied with its reciprocal: each code is the nearest one.
+float quantize_row(const float* x, std::int64_t n, WeightFormat format, std::byte* codes) {
+  const bool fp8 = format == WeightFormat::kFp8Row;
+  const float largest = amax(x, n);
+  if (!(largest <= 3.402823466e38F)) return __builtin_nanf("");
+  const float scale = largest / (fp8 ? kE4m3Max : 127.0F);
+  if (!(scale >= 0x1p-126F)) {
+    __builtin_memset(codes, 0, static_cast<std::size_t>(n));
+    return 0.0F;
+  }
+  for (std::int64_t i = 0; i < n; i += 16) {
+    const F32x16 ratio = div(load_at(x, i, n), set1(scale));
+    std::byte last[16];
+    std::byte* to = i + 16 <= n ? codes + i : last;
+    if (fp8)
+      to_e4m3(to, ratio);
+    else
+      to_int8(to, ratio);
+    if (to == last) __builtin_memcpy(codes + i, last, static_cast<std::size_t>(n - i));
+  }
+  return scale;
+}
+
 void sigmoid_row(const float* x, std::int64_t n, float* out) {
   for (std::int64_t i = 0; i < n; i += 16) store_at(out, i, n, sigmoid(load_at(x, i, n)));
 }
@@ -98,6 +121,7 @@ void fill_rows(KernelTable& table) {
   table.add = add;
   table.add_scaled = add_scaled;
   table.amax = amax;
+  table.quantize_row = quantize_row;
   table.sigmoid = sigmoid_row;
   table.exp = exp_row;
   table.fake_quantize = fake_quantize;

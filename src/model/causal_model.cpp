@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "model/decoder.h"
+#include "model/dense_weights.h"
 #include "model/embedding.h"
 #include "model/expert_pass.h"
 #include "model/row_store.h"
@@ -92,6 +93,7 @@ Result<CausalModel> CausalModel::open(const Checkpoint& checkpoint, const ModelC
   std::int64_t unscaled = 0;
   for (std::int64_t layer = 0; layer < config.layers; ++layer) {
     layers.push_back(TETRAD_TRY(load_layer(checkpoint, config, layer, options.precision)));
+    TETRAD_TRY(quantize_dense(checkpoint, config, compute, options.dense, layer, layers.back()));
     unscaled += count_unscaled(layers.back(), options);
   }
   warn_unscaled(unscaled, checkpoint, config);

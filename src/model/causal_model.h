@@ -1,6 +1,6 @@
 // A model that keeps its keys and values: feed tokens, get the hidden state of each. For `generate`; later the server's
-// engine. Weights stay mapped, nothing is copied at load. Results equal LayerStream's byte for byte whatever the
-// chunking.
+// engine. Weights stay mapped; nothing is copied at load but what `dense` asks for. Results equal LayerStream's byte
+// for byte whatever the chunking.
 #pragma once
 
 #include <memory>

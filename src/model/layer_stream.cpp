@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/interrupt.h"
+#include "model/dense_weights.h"
 #include "model/embedding.h"
 #include "model/layer_stream_impl.h"
 
@@ -146,7 +147,8 @@ Status LayerStream::Impl::add_sums() {
 
 Result<LayerActivity> LayerStream::Impl::run_layer(const ExpertVisitor& visitor) {
   TETRAD_CHECK(layer < config.layers);
-  const LayerWeights weights = TETRAD_TRY(load_layer(checkpoint, config, layer, options.precision));
+  LayerWeights weights = TETRAD_TRY(load_layer(checkpoint, config, layer, options.precision));
+  TETRAD_TRY(quantize_dense(checkpoint, config, compute, options.dense, layer, weights));
   TETRAD_TRY(attend(weights));
   for (const WeightView* weight : {&weights.q, &weights.k, &weights.v, &weights.o, &weights.router})
     checkpoint.release(*weight);

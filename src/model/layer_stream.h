@@ -27,9 +27,16 @@ enum class ActivationFormat : std::uint8_t {
            // rule: E4M3 block scale of g*amax/6)
 };
 
+enum class DenseWeights : std::uint8_t {
+  kStored,  // as the checkpoint has them
+  kFp8,     // attention's projections and the output head, where stored in 16 bits or more, as E4M3 or 8-bit integers
+  kInt8,    // with a scale for each row (dense_weights.h)
+};
+
 struct ForwardOptions {
   Precision precision = Precision::kF32;
   ActivationFormat activations = ActivationFormat::kBF16;
+  DenseWeights dense = DenseWeights::kStored;
   bool drop_nonfinite = false;  // calibration: an expert's rows with a non-finite value are counted, contribute nothing
                                 // and enter no statistic
 };

@@ -57,6 +57,10 @@ Result<LayerWeights> load_layer(const Checkpoint& checkpoint, const ModelConfig&
   return weights;
 }
 
+Result<WeightView> head_weight(const Checkpoint& checkpoint, const ModelConfig& config) {
+  return checkpoint.weight(config.tie_embeddings ? "model.embed_tokens" : "lm_head", config.vocab, config.hidden);
+}
+
 std::int64_t count_unscaled(const LayerWeights& weights, const ForwardOptions& options) {
   if (options.activations != ActivationFormat::kNvfp4) return 0;
   std::int64_t count = 0;

@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "kernels/linear.h"
+#include "model/dense_weights.h"
 #include "model/layer_stream.h"
 #include "model/layer_weights.h"
 
@@ -20,7 +21,9 @@ WeightView slice_rows(const WeightView& weight, std::int64_t begin, std::int64_t
     return bytes.subspan(row * static_cast<std::size_t>(first), row * static_cast<std::size_t>(n));
   };
   slice.data = cut(weight.data, weight.rows, begin, count);
-  if (weight.format == WeightFormat::kNvfp4) slice.scales = cut(weight.scales, weight.rows, begin, count);
+  if (weight.format == WeightFormat::kNvfp4 || weight.format == WeightFormat::kInt8Row ||
+      weight.format == WeightFormat::kFp8Row)
+    slice.scales = cut(weight.scales, weight.rows, begin, count);
   if (weight.format == WeightFormat::kFp8Block) {
     const auto blocks = [&](std::int64_t rows) { return (rows + weight.block_rows - 1) / weight.block_rows; };
     slice.scales = cut(weight.scales, blocks(weight.rows), begin / weight.block_rows, blocks(count));
@@ -37,16 +40,18 @@ struct OutputHead::Impl {
   ForwardOptions options;
   std::vector<float> norm;
   WeightView weight;
+  std::shared_ptr<std::byte> dense;  // where an 8-bit head lies
 };
 
 Result<OutputHead> OutputHead::create(const Checkpoint& checkpoint, const ModelConfig& config, const Compute& compute,
                                       const ForwardOptions& options) {
   TETRAD_TRY(check_runnable(config));
   OutputHead head;
-  head.impl_.reset(new Impl{checkpoint, config, compute, options, {}, {}});
+  head.impl_.reset(new Impl{checkpoint, config, compute, options, {}, {}, {}});
   head.impl_->norm = TETRAD_TRY(load_vector(checkpoint, "model.norm.weight", config.hidden, options.precision));
-  head.impl_->weight = TETRAD_TRY(
-      checkpoint.weight(config.tie_embeddings ? "model.embed_tokens" : "lm_head", config.vocab, config.hidden));
+  head.impl_->weight = TETRAD_TRY(head_weight(checkpoint, config));
+  const DenseMatrix matrix = {&head.impl_->weight, config.tie_embeddings ? "model.embed_tokens" : "lm_head"};
+  head.impl_->dense = TETRAD_TRY(quantize_dense(checkpoint, compute, options.dense, {&matrix, 1}));
   return head;
 }
 

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "model/decoder.h"
+#include "model/dense_weights.h"
 #include "model/embedding.h"
 #include "model/expert_pass.h"
 #include "model/reservation.h"
@@ -98,8 +99,10 @@ Result<PagedModel> PagedModel::open(const Checkpoint& checkpoint, const ModelCon
                                     const ForwardOptions& options, std::int64_t slots, bool bf16_cache) {
   TETRAD_TRY(check_runnable(config));
   std::vector<LayerWeights> layers;
-  for (std::int64_t layer = 0; layer < config.layers; ++layer)
+  for (std::int64_t layer = 0; layer < config.layers; ++layer) {
     layers.push_back(TETRAD_TRY(load_layer(checkpoint, config, layer, options.precision)));
+    TETRAD_TRY(quantize_dense(checkpoint, config, compute, options.dense, layer, layers.back()));
+  }
   Embedding embedding = TETRAD_TRY(Embedding::create(checkpoint, config, compute));
   OutputHead head = TETRAD_TRY(OutputHead::create(checkpoint, config, compute, options));
   const std::size_t part = static_cast<std::size_t>(slots) * row_bytes(config, bf16_cache);

@@ -36,6 +36,8 @@ std::size_t stored_bytes(const WeightView& weight) {
     case WeightFormat::kBF16:
       return 2 * elements;
     case WeightFormat::kFp8Block:
+    case WeightFormat::kInt8Row:
+    case WeightFormat::kFp8Row:
       return elements;
     case WeightFormat::kNvfp4:
       return elements / 2;

@@ -108,6 +108,12 @@ void exp_row(const float* x, std::int64_t n, float* out) {
   for (std::int64_t i = 0; i < n; ++i) out[i] = static_cast<float>(std::exp(static_cast<double>(x[i])));
 }
 
+float quantize_row_of(const float* x, std::int64_t n, WeightFormat format, std::byte* codes) {
+  const RowCodes result = quantize_row(row(x, n), format);
+  std::copy(result.codes.begin(), result.codes.end(), codes);
+  return result.scale;
+}
+
 void fake_quantize_row(const float* x, std::int64_t n, float input_scale, float* out) {
   const std::vector<float> result = fake_quantize(row(x, n), input_scale);
   std::copy(result.begin(), result.end(), out);
@@ -127,6 +133,7 @@ const KernelTable& kernel_table() {
                                          .add = add,
                                          .add_scaled = add_scaled,
                                          .amax = amax,
+                                         .quantize_row = quantize_row_of,
                                          .sigmoid = sigmoid_row,
                                          .exp = exp_row,
                                          .fake_quantize = fake_quantize_row};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "numeric/bf16.h"
 #include "numeric/e2m1.h"
@@ -38,6 +39,10 @@ float weight_at(const RawWeight& w, std::int64_t r, std::int64_t c) {
       const unsigned code = unsigned{element<std::uint8_t>(w.data, i / 2)} >> (4 * (i % 2)) & 15U;
       return kE2m1Values[code] * (e4m3_to_float(element<std::uint8_t>(w.scales, i / 16)) * w.tensor_scale);
     }
+    case WeightFormat::kInt8Row:
+      return static_cast<float>(element<std::int8_t>(w.data, i)) * element<float>(w.scales, r);
+    case WeightFormat::kFp8Row:
+      return e4m3_to_float(element<std::uint8_t>(w.data, i)) * element<float>(w.scales, r);
   }
   return 0;
 }
@@ -133,6 +138,24 @@ std::vector<double> attend(const AttendArgs& args) {
     }
   }
   return out;
+}
+
+RowCodes quantize_row(std::span<const float> x, WeightFormat format) {
+  const bool fp8 = format == WeightFormat::kFp8Row;
+  RowCodes row;
+  float amax = 0;
+  for (const float v : x) {
+    if (!std::isfinite(v)) return {std::numeric_limits<float>::quiet_NaN(), {}};
+    amax = std::max(amax, std::abs(v));
+  }
+  row.scale = amax / (fp8 ? kE4m3Max : 127.0F);
+  if (row.scale < std::numeric_limits<float>::min()) row.scale = 0;
+  for (const float v : x) {
+    const float ratio = row.scale > 0 ? v / row.scale : 0.0F;
+    row.codes.push_back(
+        static_cast<std::byte>(fp8 ? e4m3_from_float(ratio) : static_cast<std::uint8_t>(std::lrint(ratio))));
+  }
+  return row;
 }
 
 std::vector<float> fake_quantize(std::span<const float> x, float input_scale) {

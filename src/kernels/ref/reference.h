@@ -21,6 +21,11 @@ std::vector<double> rotate(std::span<const float> x, std::span<const float> cos,
 std::vector<double> swiglu(std::span<const float> gate, std::span<const float> up);
 // Causal attention as AttendArgs describes it: [rows, head_dim] in row order.
 std::vector<double> attend(const AttendArgs& args);
+struct RowCodes {
+  float scale = 0;
+  std::vector<std::byte> codes;  // empty when the scale is NaN
+};
+RowCodes quantize_row(std::span<const float> x, WeightFormat format);
 std::vector<float> fake_quantize(std::span<const float> x, float input_scale);
 
 float weight_at(const RawWeight& weight, std::int64_t row, std::int64_t col);

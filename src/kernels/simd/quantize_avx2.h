@@ -17,10 +17,6 @@ TETRAD_SIMD_INLINE __m256i e2m1_index(__m256 q, __m256 negative) {
   const __m256i twice = _mm256_cvtps_epi32(_mm256_add_ps(q, q));
   return _mm256_or_si256(twice, _mm256_and_si256(_mm256_castps_si256(negative), _mm256_set1_epi32(16)));
 }
-TETRAD_SIMD_INLINE __m128i narrow_to_bytes(__m256i lo, __m256i hi) {
-  const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(lo, hi), 0xD8);
-  return _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
-}
 TETRAD_SIMD_INLINE void store_e2m1(std::uint8_t* out, F32x16 q, Mask16 negative) {
   const __m128i index = narrow_to_bytes(e2m1_index(q.lo, negative.lo), e2m1_index(q.hi, negative.hi));
   const __m128i table = _mm_setr_epi8(0, 1, 2, 3, 4, 0, 5, 0, 6, 0, 0, 0, 7, 0, 0, 0);
@@ -28,20 +24,6 @@ TETRAD_SIMD_INLINE void store_e2m1(std::uint8_t* out, F32x16 q, Mask16 negative)
   const __m128i signs = _mm_srli_epi16(_mm_and_si128(index, _mm_set1_epi8(16)), 1);
   const __m128i pairs = _mm_maddubs_epi16(_mm_or_si128(magnitudes, signs), _mm_set1_epi16(0x1001));
   _mm_storel_epi64(reinterpret_cast<__m128i_u*>(out), _mm_packus_epi16(pairs, pairs));
-}
-
-TETRAD_SIMD_INLINE __m256i e4m3_codes(__m256 s) {
-  const __m256i bits = _mm256_castps_si256(s);
-  const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 20), _mm256_set1_epi32(1));
-  const __m256i rounded = _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7FFFF)));
-  const __m256i normal = _mm256_sub_epi32(_mm256_srli_epi32(rounded, 20), _mm256_set1_epi32(120 << 3));
-  const __m256 magic = _mm256_set1_ps(0x1p14F);
-  const __m256i subnormal = _mm256_sub_epi32(_mm256_castps_si256(_mm256_add_ps(s, magic)), _mm256_castps_si256(magic));
-  const __m256 small = _mm256_cmp_ps(s, _mm256_set1_ps(0x1p-6F), _CMP_LT_OQ);
-  return _mm256_blendv_epi8(normal, subnormal, _mm256_castps_si256(small));
-}
-TETRAD_SIMD_INLINE void store_e4m3(std::uint8_t* out, F32x16 s) {
-  _mm_storeu_si128(reinterpret_cast<__m128i_u*>(out), narrow_to_bytes(e4m3_codes(s.lo), e4m3_codes(s.hi)));
 }
 
 TETRAD_SIMD_INLINE void transpose8(__m256* m) {

@@ -25,20 +25,6 @@ TETRAD_SIMD_INLINE void store_e2m1(std::uint8_t* out, F32x16 q, Mask16 negative)
   _mm_storel_epi64(reinterpret_cast<__m128i_u*>(out), _mm_cvtepi16_epi8(pairs));
 }
 
-// E4M3 codes, rounded to nearest even; 2^-9 <= s <= 448.
-TETRAD_SIMD_INLINE void store_e4m3(std::uint8_t* out, F32x16 s) {
-  const __m512i bits = _mm512_castps_si512(s.v);
-  const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 20), _mm512_set1_epi32(1));
-  const __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7FFFF)));
-  const __m512i normal = _mm512_sub_epi32(_mm512_srli_epi32(rounded, 20), _mm512_set1_epi32(120 << 3));
-  const __m512 magic = _mm512_set1_ps(0x1p14F);
-  const __m512i subnormal =
-      _mm512_sub_epi32(_mm512_castps_si512(_mm512_add_ps(s.v, magic)), _mm512_castps_si512(magic));
-  const __mmask16 small = _mm512_cmp_ps_mask(s.v, _mm512_set1_ps(0x1p-6F), _CMP_LT_OQ);
-  _mm_storeu_si128(reinterpret_cast<__m128i_u*>(out),
-                   _mm512_cvtepi32_epi8(_mm512_mask_mov_epi32(normal, small, subnormal)));
-}
-
 TETRAD_SIMD_INLINE __m512 quarters(__m512 a, __m512 b, bool odd) {
   return odd ? _mm512_shuffle_f32x4(a, b, 0xDD) : _mm512_shuffle_f32x4(a, b, 0x88);
 }

@@ -21,10 +21,6 @@ TETRAD_SIMD_INLINE void store_e2m1(std::uint8_t* out, F32x16 q, Mask16 negative)
   }
 }
 
-TETRAD_SIMD_INLINE void store_e4m3(std::uint8_t* out, F32x16 s) {
-  for (int j = 0; j < 16; ++j) out[j] = e4m3_from_float(s.v[j]);
-}
-
 TETRAD_SIMD_INLINE void transpose(F32x16* m) {
   for (int i = 0; i < 16; ++i)
     for (int j = 0; j < i; ++j) {

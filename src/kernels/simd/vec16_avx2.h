@@ -133,6 +133,15 @@ TETRAD_SIMD_INLINE __m256 e4m3_half(const std::byte* p) {
   return _mm256_castsi256_ps(_mm256_or_si256(bits, sign));
 }
 TETRAD_SIMD_INLINE F32x16 from_e4m3(const std::byte* p) { return {e4m3_half(p), e4m3_half(p + 8)}; }
+TETRAD_SIMD_INLINE F32x16 from_e4m3_256th(const std::byte* p) {
+  const __m256i wide = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i_u*>(p)));
+  const __m256i half = _mm256_and_si256(_mm256_slli_epi16(wide, 7), _mm256_set1_epi16(static_cast<short>(0xBFFF)));
+  return {_mm256_cvtph_ps(_mm256_castsi256_si128(half)), _mm256_cvtph_ps(_mm256_extracti128_si256(half, 1))};
+}
+TETRAD_SIMD_INLINE __m256 int8_half(const std::byte* p) {
+  return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i_u*>(p))));
+}
+TETRAD_SIMD_INLINE F32x16 from_int8(const std::byte* p) { return {int8_half(p), int8_half(p + 8)}; }
 TETRAD_SIMD_INLINE __m256 e2m1_half(__m128i codes) {
   const __m256i index = _mm256_cvtepu8_epi32(codes);
   const __m256 table = _mm256_setr_ps(0.0F, 0.5F, 1.0F, 1.5F, 2.0F, 3.0F, 4.0F, 6.0F);
@@ -163,6 +172,32 @@ TETRAD_SIMD_INLINE void to_bf16(std::byte* p, F32x16 a) {
   const __m256i hi = _mm256_srli_epi32(bf16_bits(a.hi), 16);
   const __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi32(lo, hi), 0xD8);
   _mm256_storeu_si256(reinterpret_cast<__m256i_u*>(p), packed);
+}
+// Values up to 255 as bytes.
+TETRAD_SIMD_INLINE __m128i narrow_to_bytes(__m256i lo, __m256i hi) {
+  const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(lo, hi), 0xD8);
+  return _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+}
+TETRAD_SIMD_INLINE void to_int8(std::byte* p, F32x16 a) {
+  const __m256i byte = _mm256_set1_epi32(0xFF);
+  const __m256i lo = _mm256_and_si256(_mm256_cvtps_epi32(a.lo), byte);
+  const __m256i hi = _mm256_and_si256(_mm256_cvtps_epi32(a.hi), byte);
+  _mm_storeu_si128(reinterpret_cast<__m128i_u*>(p), narrow_to_bytes(lo, hi));
+}
+TETRAD_SIMD_INLINE __m256i e4m3_codes(__m256 a) {
+  const __m256 s = _mm256_andnot_ps(_mm256_set1_ps(-0.0F), a);
+  const __m256i bits = _mm256_castps_si256(s);
+  const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 20), _mm256_set1_epi32(1));
+  const __m256i rounded = _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7FFFF)));
+  const __m256i normal = _mm256_sub_epi32(_mm256_srli_epi32(rounded, 20), _mm256_set1_epi32(120 << 3));
+  const __m256 magic = _mm256_set1_ps(0x1p14F);
+  const __m256i subnormal = _mm256_sub_epi32(_mm256_castps_si256(_mm256_add_ps(s, magic)), _mm256_castps_si256(magic));
+  const __m256 small = _mm256_cmp_ps(s, _mm256_set1_ps(0x1p-6F), _CMP_LT_OQ);
+  const __m256i sign = _mm256_and_si256(_mm256_srli_epi32(_mm256_castps_si256(a), 24), _mm256_set1_epi32(0x80));
+  return _mm256_or_si256(_mm256_blendv_epi8(normal, subnormal, _mm256_castps_si256(small)), sign);
+}
+TETRAD_SIMD_INLINE void to_e4m3(std::byte* p, F32x16 a) {
+  _mm_storeu_si128(reinterpret_cast<__m128i_u*>(p), narrow_to_bytes(e4m3_codes(a.lo), e4m3_codes(a.hi)));
 }
 TETRAD_SIMD_INLINE __m256 exp2_half(__m256 n) {
   const __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));

@@ -87,6 +87,14 @@ TETRAD_SIMD_INLINE F32x16 from_e4m3(const std::byte* p) {
   bits = _mm512_mask_mov_epi32(bits, nan, _mm512_set1_epi32(0x7FC00000));
   return {_mm512_castsi512_ps(_mm512_or_si512(bits, sign))};
 }
+TETRAD_SIMD_INLINE F32x16 from_e4m3_256th(const std::byte* p) {
+  const __m256i wide = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i_u*>(p)));
+  const __m256i half = _mm256_and_si256(_mm256_slli_epi16(wide, 7), _mm256_set1_epi16(static_cast<short>(0xBFFF)));
+  return {_mm512_cvtph_ps(half)};
+}
+TETRAD_SIMD_INLINE F32x16 from_int8(const std::byte* p) {
+  return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i_u*>(p))))};
+}
 TETRAD_SIMD_INLINE F32x16 from_e2m1(const std::byte* p) {
   const __m128i packed = _mm_loadl_epi64(reinterpret_cast<const __m128i_u*>(p));
   const __m128i mask = _mm_set1_epi8(0x0F);
@@ -109,6 +117,22 @@ TETRAD_SIMD_INLINE F32x16 round_bf16(F32x16 a) {
 TETRAD_SIMD_INLINE void to_bf16(std::byte* p, F32x16 a) {
   const __m256i narrow = _mm512_cvtepi32_epi16(_mm512_srli_epi32(bf16_bits(a), 16));
   _mm256_storeu_si256(reinterpret_cast<__m256i_u*>(p), narrow);
+}
+TETRAD_SIMD_INLINE void to_int8(std::byte* p, F32x16 a) {
+  _mm_storeu_si128(reinterpret_cast<__m128i_u*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(a.v)));
+}
+TETRAD_SIMD_INLINE void to_e4m3(std::byte* p, F32x16 a) {
+  const __m512i bits = _mm512_castps_si512(abs(a).v);
+  const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 20), _mm512_set1_epi32(1));
+  const __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7FFFF)));
+  const __m512i normal = _mm512_sub_epi32(_mm512_srli_epi32(rounded, 20), _mm512_set1_epi32(120 << 3));
+  const __m512 magic = _mm512_set1_ps(0x1p14F);
+  const __m512i subnormal =
+      _mm512_sub_epi32(_mm512_castps_si512(_mm512_add_ps(abs(a).v, magic)), _mm512_castps_si512(magic));
+  const __mmask16 small = _mm512_cmp_ps_mask(abs(a).v, _mm512_set1_ps(0x1p-6F), _CMP_LT_OQ);
+  const __m512i sign = _mm512_and_si512(_mm512_srli_epi32(_mm512_castps_si512(a.v), 24), _mm512_set1_epi32(0x80));
+  const __m512i codes = _mm512_or_si512(_mm512_mask_mov_epi32(normal, small, subnormal), sign);
+  _mm_storeu_si128(reinterpret_cast<__m128i_u*>(p), _mm512_cvtepi32_epi8(codes));
 }
 TETRAD_SIMD_INLINE F32x16 exp2_int(F32x16 n) {
   const __m512i exponent = _mm512_add_epi32(_mm512_cvtps_epi32(n.v), _mm512_set1_epi32(127));

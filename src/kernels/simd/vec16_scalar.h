@@ -110,6 +110,12 @@ TETRAD_SIMD_INLINE F32x16 from_f16(const std::byte* p) { TETRAD_LANES(f16_to_flo
 TETRAD_SIMD_INLINE F32x16 from_e4m3(const std::byte* p) {
   TETRAD_LANES(e4m3_to_float(static_cast<std::uint8_t>(p[j])));
 }
+TETRAD_SIMD_INLINE F32x16 from_e4m3_256th(const std::byte* p) {
+  TETRAD_LANES(e4m3_to_float(static_cast<std::uint8_t>(p[j])) * 0x1p-8F);
+}
+TETRAD_SIMD_INLINE F32x16 from_int8(const std::byte* p) {
+  TETRAD_LANES(static_cast<float>(static_cast<std::int8_t>(p[j])));
+}
 TETRAD_SIMD_INLINE float e2m1_one(std::uint32_t code) {
   constexpr float kTable[8] = {0.0F, 0.5F, 1.0F, 1.5F, 2.0F, 3.0F, 4.0F, 6.0F};
   return (code & 8U) != 0 ? -kTable[code & 7U] : kTable[code & 7U];
@@ -123,6 +129,12 @@ TETRAD_SIMD_INLINE void to_bf16(std::byte* p, F32x16 a) {
     const std::uint16_t bits = bf16_from_float(a.v[j]);
     __builtin_memcpy(p + 2 * j, &bits, 2);
   }
+}
+TETRAD_SIMD_INLINE void to_int8(std::byte* p, F32x16 a) {
+  for (int j = 0; j < 16; ++j) p[j] = static_cast<std::byte>(static_cast<std::int8_t>(round_one(a.v[j])));
+}
+TETRAD_SIMD_INLINE void to_e4m3(std::byte* p, F32x16 a) {
+  for (int j = 0; j < 16; ++j) p[j] = static_cast<std::byte>(e4m3_from_float(a.v[j]));
 }
 TETRAD_SIMD_INLINE float exp2_one(float n) {  // NaN converts as the vector units convert it
   const std::uint32_t integer = n == n ? static_cast<std::uint32_t>(static_cast<std::int32_t>(n)) : 0x80000000U;

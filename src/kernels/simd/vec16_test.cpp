@@ -16,7 +16,7 @@
 namespace tetrad {
 namespace {
 
-constexpr std::size_t kOutputs = 33 * 16;
+constexpr std::size_t kOutputs = 36 * 16;
 using Group = std::array<float, 16>;
 
 std::array<float, kOutputs> run_on(const std::string& target, const Group& a, const Group& b, const Group& c,
@@ -96,6 +96,12 @@ TEST(Vec16, DecodesEveryCode) {
         const auto byte = static_cast<std::uint8_t>(raw[j]);
         ASSERT_EQ(std::bit_cast<std::uint32_t>(e4m3_to_float(byte)), std::bit_cast<std::uint32_t>(got[18 * 16 + j]))
             << target << byte;
+        ASSERT_EQ(static_cast<float>(static_cast<std::int8_t>(byte)), got[31 * 16 + j]) << target << byte;
+        if ((byte & 0x7FU) != 0x7FU) {
+          ASSERT_EQ(std::bit_cast<std::uint32_t>(e4m3_to_float(byte) * 0x1p-8F),
+                    std::bit_cast<std::uint32_t>(got[32 * 16 + j]))
+              << target << byte;
+        }
         const unsigned nibble = static_cast<unsigned>(raw[j / 2]) >> (4 * (j % 2)) & 15U;
         ASSERT_EQ(std::bit_cast<std::uint32_t>(kE2m1Values[nibble]), std::bit_cast<std::uint32_t>(got[19 * 16 + j]))
             << target << nibble;

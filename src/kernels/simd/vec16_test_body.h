@@ -2,6 +2,8 @@
 // vec16_test.cpp.
 void run_vec16(const float* a, const float* b, const float* c, const std::byte* raw, float* out) {
   const F32x16 x = load(a), y = load(b), z = load(c);
+  std::byte finite[16];  // codes of from_e4m3_256th
+  for (int j = 0; j < 16; ++j) finite[j] = (raw[j] & std::byte{0x7F}) == std::byte{0x7F} ? std::byte{0x7E} : raw[j];
   const F32x16 results[] = {x + y,
                             x - y,
                             x * y,
@@ -32,7 +34,9 @@ void run_vec16(const float* a, const float* b, const float* c, const std::byte* 
                             set1(hsum(x)),
                             set1(hmax(x)),
                             iota(),
-                            set1(static_cast<float>(mask_bits(less(x, y))))};
+                            set1(static_cast<float>(mask_bits(less(x, y)))),
+                            from_int8(raw),
+                            from_e4m3_256th(finite)};
   int i = 0;
   for (const F32x16& result : results) store(out + 16 * i++, result);
   for (int j = 0; j < 16; ++j) out[16 * i + j] = 0.0F;
@@ -40,4 +44,9 @@ void run_vec16(const float* a, const float* b, const float* c, const std::byte* 
   ++i;
   for (int j = 0; j < 16; ++j) out[16 * i + j] = 0.0F;
   to_bf16(reinterpret_cast<std::byte*>(out + 16 * i), x);
+  ++i;
+  for (int j = 0; j < 16; ++j) out[16 * i + j] = 0.0F;
+  to_int8(reinterpret_cast<std::byte*>(out + 16 * i), min(max(x * set1(20.0F), set1(-127.0F)), set1(127.0F)));
+  to_e4m3(reinterpret_cast<std::byte*>(out + 16 * i + 4), min(max(x * set1(80.0F), set1(-448.0F)), set1(448.0F)));
+  to_e4m3(reinterpret_cast<std::byte*>(out + 16 * i + 8), min(max(x * set1(0.01F), set1(-448.0F)), set1(448.0F)));
 }
