@@ -6,7 +6,10 @@
 #include "base/interrupt.h"
 #include "chat/chat_template.h"
 #include "cli/command.h"
+#include "cli/memory_plan.h"
 #include "model/causal_model.h"
+#include "model/expert_cache.h"
+#include "model/paged_model.h"
 #include "sampling/sampler.h"
 #include "tokenizer/tokenizer.h"
 
@@ -14,7 +17,7 @@ namespace tetrad {
 namespace {
 
 struct GenerateFlags {
-  std::string model, prompt, json, activations = "bf16";
+  std::string model, prompt, json, activations = "bf16", expert_cache = "auto";
   bool chat = false, ignore_eos = false;
   std::int64_t max_tokens = 256;
   std::vector<std::string> stop;
@@ -142,7 +145,12 @@ Status run_generate(const GenerateFlags& flags, const CommonFlags& common) {
         std::to_string(prompt.size()) + " tokens, the context holds " + std::to_string(opened.config.max_position));
   ForwardOptions options;
   options.activations = flags.activations == "nvfp4" ? ActivationFormat::kNvfp4 : ActivationFormat::kBF16;
-  const auto model = TETRAD_TRY(CausalModel::open(opened.checkpoint, opened.config, compute, options));
+  MemoryRequest memory = TETRAD_TRY(memory_request(opened, flags.expert_cache));
+  memory.bytes_per_token = PagedModel::bytes_per_slot(opened.config, false);
+  const std::int64_t tokens = static_cast<std::int64_t>(prompt.size()) + flags.max_tokens;
+  const std::uint64_t cache = TETRAD_TRY(plan_expert_cache(memory, std::min(tokens, opened.config.max_position)));
+  const auto model = TETRAD_TRY(CausalModel::open(opened.checkpoint, opened.config, compute, options, cache));
+  if (model.expert_cache() != nullptr) model.expert_cache()->set_interruptible(true);
   const Generation out = TETRAD_TRY(generate(model, opened, tokenizer, prompt, params, flags));
   if (flags.json != "-") TETRAD_TRY(write_stdout("\n"));
   if (flags.json.empty()) return {};
@@ -179,6 +187,7 @@ void register_generate(CLI::App& app, const CommonFlags& common, Action& action)
   command->add_flag("--ignore-eos", flags->ignore_eos, "go on behind the end token");
   command->add_option("--activations", flags->activations, "bf16 (default) or nvfp4")
       ->check(CLI::IsMember({"bf16", "nvfp4"}));
+  add_expert_cache_option(*command, flags->expert_cache);
   command->add_option("--json", flags->json, "write ids, text and times as JSON (- is stdout)");
   command->callback([flags, &common, &action] { action = [flags, &common] { return run_generate(*flags, common); }; });
 }

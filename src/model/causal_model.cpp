@@ -7,6 +7,7 @@
 #include "model/decoder.h"
 #include "model/embedding.h"
 #include "model/expert_pass.h"
+#include "model/larger_than_memory.h"
 #include "model/row_store.h"
 
 namespace tetrad {
@@ -38,6 +39,7 @@ struct CausalModel::Impl {
   std::vector<LayerWeights> layers;
   Embedding embedding;
   OutputHead head;
+  LargerThanMemory larger;
 
   Status run_piece(Context::Impl& state, std::span<const std::int32_t> ids, std::vector<float>& hidden) const;
 };
@@ -71,7 +73,9 @@ Status CausalModel::Impl::run_piece(Context::Impl& state, std::span<const std::i
                              .sums = sum_rows,
                              .max_rows = rows * routing.per_token,
                              .max_weight_bytes = static_cast<std::size_t>(-1),
-                             .release = false};
+                             .release = false,
+                             .cache = larger.cache.get(),
+                             .layer = layer};
     TETRAD_TRY(run_experts(pass));
     compute.pool().run(
         ids.size(),
@@ -86,7 +90,7 @@ Status CausalModel::Impl::run_piece(Context::Impl& state, std::span<const std::i
 }
 
 Result<CausalModel> CausalModel::open(const Checkpoint& checkpoint, const ModelConfig& config, const Compute& compute,
-                                      const ForwardOptions& options) {
+                                      const ForwardOptions& options, std::uint64_t expert_cache_bytes) {
   TETRAD_TRY(check_runnable(config));
   std::vector<LayerWeights> layers;
   std::int64_t unscaled = 0;
@@ -97,15 +101,17 @@ Result<CausalModel> CausalModel::open(const Checkpoint& checkpoint, const ModelC
   warn_unscaled(unscaled, checkpoint, config);
   Embedding embedding = TETRAD_TRY(Embedding::create(checkpoint, config, compute));
   OutputHead head = TETRAD_TRY(OutputHead::create(checkpoint, config, compute, options));
+  LargerThanMemory larger = TETRAD_TRY(LargerThanMemory::create(checkpoint, config, layers, head, expert_cache_bytes));
   CausalModel model;
-  model.impl_.reset(
-      new Impl{checkpoint, config, compute, options, std::move(layers), std::move(embedding), std::move(head)});
+  model.impl_.reset(new Impl{checkpoint, config, compute, options, std::move(layers), std::move(embedding),
+                             std::move(head), std::move(larger)});
   return model;
 }
 
 CausalModel::CausalModel() = default;
 CausalModel::CausalModel(CausalModel&&) noexcept = default;
 CausalModel::~CausalModel() = default;
+ExpertCache* CausalModel::expert_cache() const { return impl_->larger.cache.get(); }
 CausalModel::Context::Context() : impl_(std::make_unique<Impl>()) {}
 CausalModel::Context::Context(Context&&) noexcept = default;
 CausalModel::Context::~Context() = default;

@@ -1,0 +1,242 @@
+#include "model/expert_cache.h"
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+
+#include "base/check.h"
+#include "base/interrupt.h"
+
+namespace tetrad {
+namespace {
+
+constexpr std::size_t kBlock = DirectFile::kBlock;
+// Gaps between an expert's tensors are read too when they are smaller (scales of a tensor, somebody else's norm).
+constexpr std::uint64_t kGap = std::uint64_t{64} << 10;
+constexpr std::size_t kBusy = std::size_t{32} << 20;  // bytes that keep the readers busy while an expert computes
+constexpr std::chrono::milliseconds kLook{50};        // between looks at signals
+
+std::array<std::span<const std::byte>, 6> parts_of(const std::array<WeightView, 3>& views) {
+  return {views[0].data, views[0].scales, views[1].data, views[1].scales, views[2].data, views[2].scales};
+}
+
+}  // namespace
+
+ExpertCache::Home ExpertCache::home_of(const Checkpoint& checkpoint, const Views& views) {
+  const auto parts = parts_of(views);
+  struct Piece {
+    std::size_t part;
+    Checkpoint::Place place;
+  };
+  std::vector<Piece> pieces;
+  for (std::size_t p = 0; p < kParts; ++p)
+    if (const auto place = checkpoint.place(parts[p])) pieces.push_back({p, *place});
+  std::sort(pieces.begin(), pieces.end(), [](const Piece& a, const Piece& b) {
+    return a.place.shard != b.place.shard ? a.place.shard < b.place.shard : a.place.offset < b.place.offset;
+  });
+  Home home;
+  home.views = &views;
+  std::size_t size = 0;
+  for (const auto& [part, place] : pieces) {
+    const std::uint64_t end = place.offset + parts[part].size();
+    Extent* last = home.extents.empty() ? nullptr : &home.extents.back();
+    if (last == nullptr || last->shard != place.shard || place.offset > last->offset + last->need + kGap) {
+      home.extents.push_back({place.shard, place.offset / kBlock * kBlock, 0, 0, size});
+      last = &home.extents.back();
+    }
+    last->need = std::max<std::size_t>(last->need, end - last->offset);
+    last->bytes = (last->need + kBlock - 1) / kBlock * kBlock;
+    size = last->at + last->bytes;
+    home.at[part] = last->at + (place.offset - last->offset);
+  }
+  return home;
+}
+
+std::uint64_t ExpertCache::slot_bytes(const Checkpoint& checkpoint, const LayerWeights& layer) {
+  std::uint64_t most = kBlock;
+  for (const Views& views : layer.experts)
+    for (const Extent& extent : home_of(checkpoint, views).extents)
+      most = std::max<std::uint64_t>(most, extent.at + extent.bytes);
+  return most;
+}
+
+ExpertCache::ExpertCache(std::size_t layers, std::size_t experts, std::int64_t per_token)
+    : experts_(experts), usage_(layers, experts, per_token) {}
+
+Result<std::unique_ptr<ExpertCache>> ExpertCache::create(const Checkpoint& checkpoint,
+                                                         std::span<const LayerWeights> layers,
+                                                         std::int64_t experts_per_token, std::uint64_t bytes) {
+  TETRAD_CHECK(!layers.empty() && !layers.front().experts.empty());
+  const std::size_t experts = layers.front().experts.size();
+  std::unique_ptr<ExpertCache> cache(new ExpertCache(layers.size(), experts, experts_per_token));
+  for (const auto& shard : checkpoint.shards()) cache->files_.push_back(TETRAD_TRY(DirectFile::open(shard)));
+  for (const LayerWeights& layer : layers) {
+    cache->slot_bytes_ = std::max<std::size_t>(cache->slot_bytes_, slot_bytes(checkpoint, layer));
+    for (const Views& views : layer.experts) cache->homes_.push_back(home_of(checkpoint, views));
+  }
+  const std::size_t slots = std::clamp<std::size_t>(bytes / cache->slot_bytes_, 1, cache->homes_.size());
+  cache->memory_ = TETRAD_TRY(Reservation::create(slots * cache->slot_bytes_, "expert cache"));
+  cache->slots_.resize(slots);
+  cache->stats_.slots = slots;
+  cache->stats_.capacity_bytes = slots * cache->slot_bytes_;
+  cache->queue_ = std::make_unique<ReadQueue>(
+      kReaders, [raw = cache.get()](const ReadJob& job, const Status& status) { raw->on_read(job, status); });
+  return cache;
+}
+
+ExpertCache::~ExpertCache() { queue_.reset(); }
+
+void ExpertCache::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+  }
+  news_.notify_all();
+}
+
+ExpertCacheStats ExpertCache::stats() const {
+  const std::lock_guard lock(mutex_);
+  ExpertCacheStats stats = stats_;
+  for (const Slot& slot : slots_)
+    if (slot.expert && slot.reads == 0 && !slot.error) stats.resident_bytes += slot_bytes_;
+  return stats;
+}
+
+void ExpertCache::on_read(const ReadJob& job, const Status& status) {
+  {
+    const std::lock_guard lock(mutex_);
+    Slot& slot = slots_[job.owner];
+    if (status)
+      stats_.bytes_read += job.out.size();
+    else if (!slot.error)
+      slot.error = status.error();
+    if (--slot.reads > 0) return;
+  }
+  news_.notify_all();
+}
+
+bool ExpertCache::usable(std::size_t expert) const {
+  const auto& slot = homes_[expert].slot;
+  return slot && !slots_[*slot].error;
+}
+
+// Up to `count` slots to read into: those that hold nothing, then those whose experts are wanted the latest.
+std::vector<ExpertCache::Candidate> ExpertCache::candidates(std::size_t count) const {
+  std::vector<Candidate> all;
+  for (std::size_t s = 0; s < slots_.size(); ++s) {
+    const Slot& slot = slots_[s];
+    if (slot.pinned || slot.reads > 0) continue;
+    const bool holds = slot.expert && !slot.error;
+    all.push_back({holds ? usage_.next_use(*slot.expert) : std::numeric_limits<double>::infinity(), s});
+  }
+  count = std::min(count, all.size());
+  // Equal ones: the lower number, so that runs repeat.
+  std::partial_sort(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(count), all.end(),
+                    [](const Candidate& a, const Candidate& b) {
+                      return a.next_use != b.next_use ? a.next_use > b.next_use : a.slot < b.slot;
+                    });
+  all.resize(count);
+  return all;
+}
+
+void ExpertCache::read_into(std::size_t s, std::size_t expert) {
+  Slot& slot = slots_[s];
+  if (slot.expert) homes_[*slot.expert].slot.reset();
+  Home& home = homes_[expert];
+  if (home.slot) slots_[*home.slot].expert.reset();  // where reading it failed
+  home.slot = s;
+  slot.expert = expert;
+  slot.error.reset();
+  slot.views = *home.views;
+  std::byte* memory = memory_->data() + s * slot_bytes_;
+  const auto parts = parts_of(slot.views);
+  for (std::size_t p = 0; p < kParts; ++p) {
+    if (!home.at[p]) continue;
+    WeightView& view = slot.views[p / 2];
+    (p % 2 == 0 ? view.data : view.scales) = {memory + *home.at[p], parts[p].size()};
+  }
+  std::vector<ReadJob> jobs;
+  for (const Extent& extent : home.extents)
+    for (std::size_t done = 0; done < extent.bytes; done += kChunk) {
+      const std::size_t bytes = std::min(kChunk, extent.bytes - done);
+      jobs.push_back({.file = &files_[extent.shard],
+                      .offset = extent.offset + done,
+                      .out = {memory + extent.at + done, bytes},
+                      .need = std::min(bytes, extent.need - std::min(extent.need, done)),
+                      .owner = s});
+    }
+  slot.reads = jobs.size();
+  queue_->push(jobs);
+}
+
+// A wanted expert takes the place of one that is wanted later than it will be again. Where none is (prompts, that use
+// all experts), only as many are read at once as keep the disk busy, one behind another in the same few slots: so the
+// rest of the cache stays what it is until its layer comes.
+void ExpertCache::start_reads(std::vector<std::size_t>& absent, std::vector<std::size_t>& awaited) {
+  if (absent.empty()) return;
+  std::size_t reading = 0;
+  for (const std::size_t expert : awaited) reading += slots_[*homes_[expert].slot].reads > 0 ? slot_bytes_ : 0;
+  for (const Candidate& candidate : candidates(absent.size())) {
+    if (candidate.next_use < usage_.next_use(absent.back()) && reading >= kBusy) break;
+    slots_[candidate.slot].pinned = true;
+    read_into(candidate.slot, absent.back());
+    awaited.push_back(absent.back());
+    absent.pop_back();
+    reading += slot_bytes_;
+  }
+}
+
+ExpertCache::Pass::Pass(ExpertCache& cache, std::size_t layer, std::span<const std::int64_t> rows, std::int64_t tokens)
+    : cache_(cache), first_(layer * cache.experts_) {
+  const std::lock_guard lock(cache_.mutex_);
+  cache_.usage_.visit(layer, rows, tokens);
+  for (std::size_t e = rows.size(); e-- > 0;) {
+    if (rows[e] == 0) continue;
+    const std::size_t expert = first_ + e;
+    if (cache_.usable(expert)) {
+      cache_.slots_[*cache_.homes_[expert].slot].pinned = true;
+      awaited_.push_back(expert);
+      ++cache_.stats_.hits;
+    } else {
+      absent_.push_back(expert);
+      ++cache_.stats_.misses;
+    }
+  }
+  cache_.start_reads(absent_, awaited_);
+}
+
+ExpertCache::Pass::~Pass() {
+  const std::lock_guard lock(cache_.mutex_);
+  for (std::size_t e = 0; e < cache_.experts_; ++e)
+    if (const auto slot = cache_.homes_[first_ + e].slot) cache_.slots_[*slot].pinned = false;
+}
+
+Result<std::vector<ExpertCache::Ready>> ExpertCache::Pass::next() {
+  std::vector<Ready> ready;
+  const auto start = std::chrono::steady_clock::now();
+  std::unique_lock lock(cache_.mutex_);
+  for (;;) {
+    if (cache_.interruptible_) TETRAD_TRY(check_interrupt());
+    if (cache_.stopped_) return make_error(ErrorCode::kInterrupted, "interrupted", "", "");
+    cache_.start_reads(absent_, awaited_);
+    for (std::size_t i = awaited_.size(); i-- > 0;) {
+      const Slot& slot = cache_.slots_[*cache_.homes_[awaited_[i]].slot];
+      if (slot.reads > 0) continue;
+      if (slot.error) return Unexpected(*slot.error);
+      ready.push_back({awaited_[i] - first_, &slot.views});
+      awaited_.erase(awaited_.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+    if (!ready.empty() || (awaited_.empty() && absent_.empty())) break;
+    cache_.news_.wait_for(lock, kLook);
+  }
+  cache_.stats_.wait_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return ready;
+}
+
+void ExpertCache::Pass::done(std::span<const Ready> ready) {
+  const std::lock_guard lock(cache_.mutex_);
+  for (const Ready& one : ready) cache_.slots_[*cache_.homes_[first_ + one.expert].slot].pinned = false;
+  cache_.start_reads(absent_, awaited_);
+}
+
+}  // namespace tetrad
