@@ -42,9 +42,9 @@ void ReadQueue::hurry(std::size_t owner) {
   later_.erase(own, later_.end());
 }
 
-bool ReadQueue::busy() const {
+std::size_t ReadQueue::drop(std::size_t owner) {
   const std::lock_guard lock(mutex_);
-  return !first_.empty();
+  return std::erase_if(later_, [&](const ReadJob& job) { return job.owner == owner; });
 }
 
 void ReadQueue::work() {

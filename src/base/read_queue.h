@@ -36,7 +36,7 @@ class ReadQueue {
   void push(std::span<const ReadJob> jobs);   // read in this order
   void later(std::span<const ReadJob> jobs);  // read when nothing else waits
   void hurry(std::size_t owner);              // moves the owner's jobs from later() to where push() puts them
-  bool busy() const;                          // whether pushed jobs wait
+  std::size_t drop(std::size_t owner);        // forgets the owner's jobs of later(), without a call; how many they were
 
  private:
   void work();

@@ -37,6 +37,8 @@ struct Rate {  // tokens a second over the repetitions
 // What an expert cache did while something was measured.
 struct CacheUse {
   double hit_rate = 0, bytes_per_step = 0, read_gbs = 0, wait_fraction = 0;
+  double foreseen_rate = 0;  // of what was read
+  double busy_gbs = 0;       // while something was being read
 };
 struct Prefill {
   std::int64_t tokens;
@@ -77,8 +79,13 @@ class CacheWatch {
     const double seconds = seconds_since(start_), bytes = static_cast<double>(now.bytes_read - before_.bytes_read);
     now.hits -= before_.hits;
     now.misses -= before_.misses;
-    return CacheUse{now.hit_rate(), bytes / static_cast<double>(steps), bytes / seconds / 1e9,
-                    (now.wait_seconds - before_.wait_seconds) / seconds};
+    return CacheUse{now.hit_rate(),
+                    bytes / static_cast<double>(steps),
+                    bytes / seconds / 1e9,
+                    (now.wait_seconds - before_.wait_seconds) / seconds,
+                    static_cast<double>(now.foreseen - before_.foreseen) /
+                        static_cast<double>(std::max<std::uint64_t>(now.misses, 1)),
+                    bytes / std::max(now.read_seconds - before_.read_seconds, 1e-9) / 1e9};
   }
 
  private:
@@ -212,11 +219,9 @@ double of_disk(const CacheUse& use, const Machine& machine) {
 }
 
 Json to_json(const CacheUse& use, const Machine& machine) {
-  return {{"hit_rate", use.hit_rate},
-          {"bytes_read_per_step", use.bytes_per_step},
-          {"read_gbs", use.read_gbs},
-          {"fraction_of_disk", of_disk(use, machine)},
-          {"wait_fraction", use.wait_fraction}};
+  return {{"hit_rate", use.hit_rate},           {"bytes_read_per_step", use.bytes_per_step},
+          {"read_gbs", use.read_gbs},           {"fraction_of_disk", of_disk(use, machine)},
+          {"wait_fraction", use.wait_fraction}, {"foreseen_rate", use.foreseen_rate}};
 }
 
 Json to_json(const Machine& measured, const Compute& compute, const std::vector<Prefill>& prefills,
@@ -249,12 +254,13 @@ Json to_json(const Machine& measured, const Compute& compute, const std::vector<
 std::string cache_text(const Machine& machine, const std::vector<Prefill>& prefills,
                        const std::vector<Decode>& decodes) {
   std::string text = fmt::format(
-      "\nexperts from disk, which reads {:.2f} GB/s at most\n{:<14} {:>12} {:>12} {:>9} {:>10} "
+      "\nexperts from disk, which reads {:.2f} GB/s at most\n{:<14} {:>12} {:>9} {:>12} {:>9} {:>10} "
       "{:>10}\n",
-      machine.disk_gbs, "", "in memory", "MB a step", "GB/s", "of disk", "waiting");
+      machine.disk_gbs, "", "in memory", "foreseen", "MB a step", "GB/s", "of disk", "waiting");
   const auto line = [&](const std::string& name, const CacheUse& use) {
-    text += fmt::format("{:<14} {:>11.1f}% {:>12.1f} {:>9.2f} {:>9.0f}% {:>9.0f}%\n", name, 100 * use.hit_rate,
-                        use.bytes_per_step / 1e6, use.read_gbs, 100 * of_disk(use, machine), 100 * use.wait_fraction);
+    text += fmt::format("{:<14} {:>11.1f}% {:>8.0f}% {:>12.1f} {:>9.2f} {:>9.0f}% {:>9.0f}%\n", name,
+                        100 * use.hit_rate, 100 * use.foreseen_rate, use.bytes_per_step / 1e6, use.read_gbs,
+                        100 * of_disk(use, machine), 100 * use.wait_fraction);
   };
   for (const Prefill& p : prefills)
     if (p.cache) line(fmt::format("prefill {}", p.tokens), *p.cache);
@@ -316,6 +322,8 @@ Status run_bench(const BenchFlags& flags, const CommonFlags& common) {
   // Again: what else reads from the disk comes and goes, and the better of both is nearer to its limit.
   if (machine.disk_gbs > 0)
     machine.disk_gbs = std::max(machine.disk_gbs, disk_read_gbs(opened.checkpoint, kDiskSeconds));
+  for (const Prefill& p : prefills) machine.disk_gbs = std::max(machine.disk_gbs, p.cache ? p.cache->busy_gbs : 0);
+  for (const Decode& d : decodes) machine.disk_gbs = std::max(machine.disk_gbs, d.cache ? d.cache->busy_gbs : 0);
   // Two FLOPs for each weight a token meets; the head only meets the last one.
   const double flops =
       2.0 * static_cast<double>(inspection.active_parameters -

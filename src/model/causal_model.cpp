@@ -63,6 +63,7 @@ Status CausalModel::Impl::run_piece(Context::Impl& state, std::span<const std::i
     const Segment segment = {0, rows, state.length, state.keys[layer].data(), state.values[layer].data()};
     attention_block(context, layers[layer], {&segment, 1}, hidden.data(), rows, buffers);
     route(context, layers[layer], hidden.data(), rows, 0, routing, buffers.normed.data());
+    const auto foreseen = larger.foresee(context, layers, layer, hidden.data(), rows, buffers.normed.data());
     TETRAD_TRY(sum_rows.fill_zero());
     const ExpertPass pass = {.context = context,
                              .checkpoint = checkpoint,
@@ -75,7 +76,8 @@ Status CausalModel::Impl::run_piece(Context::Impl& state, std::span<const std::i
                              .max_weight_bytes = static_cast<std::size_t>(-1),
                              .release = false,
                              .cache = larger.cache.get(),
-                             .layer = layer};
+                             .layer = layer,
+                             .foreseen = foreseen};
     TETRAD_TRY(run_experts(pass));
     compute.pool().run(
         ids.size(),

@@ -7,8 +7,8 @@
 
 namespace tetrad {
 
-// GB/s over `seconds`: reads of a MiB at random places of the shards, past the page cache, as many at once as the cache
-// has. 0 when they can't be read so.
+// GB/s over `seconds`: reads of a MiB, eight in a row at random places of the shards, past the page cache, as many at
+// once as the cache has. 0 when the shards can't be read so, or are small.
 double disk_read_gbs(const Checkpoint& checkpoint, double seconds);
 
 }  // namespace tetrad

@@ -1,7 +1,6 @@
 #include "model/expert_cache.h"
 
 #include <algorithm>
-#include <chrono>
 #include <limits>
 
 #include "base/check.h"
@@ -14,7 +13,12 @@ constexpr std::size_t kBlock = DirectFile::kBlock;
 // Gaps between an expert's tensors are read too when they are smaller (scales of a tensor, somebody else's norm).
 constexpr std::uint64_t kGap = std::uint64_t{64} << 10;
 constexpr std::size_t kBusy = std::size_t{32} << 20;  // bytes that keep the readers busy while an expert computes
-constexpr std::chrono::milliseconds kLook{50};        // between looks at signals
+constexpr double kNever = std::numeric_limits<double>::infinity();
+constexpr std::chrono::milliseconds kLook{50};  // between looks at signals
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
 
 std::array<std::span<const std::byte>, 6> parts_of(const std::array<WeightView, 3>& views) {
   return {views[0].data, views[0].scales, views[1].data, views[1].scales, views[2].data, views[2].scales};
@@ -110,14 +114,44 @@ void ExpertCache::on_read(const ReadJob& job, const Status& status) {
       stats_.bytes_read += job.out.size();
     else if (!slot.error)
       slot.error = status.error();
+    if (--reads_ == 0) stats_.read_seconds += seconds_since(reading_since_);
     if (--slot.reads > 0) return;
+    if (slot.incomplete) forget(slot);
   }
   news_.notify_all();
 }
 
 bool ExpertCache::usable(std::size_t expert) const {
   const auto& slot = homes_[expert].slot;
-  return slot && !slots_[*slot].error;
+  return slot && !slots_[*slot].error && !slots_[*slot].incomplete;
+}
+
+void ExpertCache::forget(Slot& slot) {
+  if (slot.expert && homes_[*slot.expert].slot == static_cast<std::size_t>(&slot - slots_.data()))
+    homes_[*slot.expert].slot.reset();
+  slot.expert.reset();
+}
+
+// The router of `layer` has spoken: what was rightly foreseen is read at once, what wrongly, no further.
+void ExpertCache::settle_guesses(std::size_t layer, std::span<const std::int64_t> rows) {
+  for (std::size_t s = 0; s < slots_.size(); ++s) {
+    Slot& slot = slots_[s];
+    if (!slot.foreseen) continue;
+    slot.foreseen = false;
+    const std::size_t e = *slot.expert - std::min(layer * experts_, *slot.expert);
+    if (e < rows.size() && rows[e] > 0) {
+      if (!slot.error) ++stats_.foreseen;
+      queue_->hurry(s);
+      continue;
+    }
+    const std::size_t dropped = queue_->drop(s);
+    if (dropped == 0) continue;
+    reads_ -= dropped;
+    if (reads_ == 0) stats_.read_seconds += seconds_since(reading_since_);
+    slot.reads -= dropped;
+    slot.incomplete = true;
+    if (slot.reads == 0) forget(slot);
+  }
 }
 
 // Up to `count` slots to read into: those that hold nothing, then those whose experts are wanted the latest.
@@ -127,7 +161,8 @@ std::vector<ExpertCache::Candidate> ExpertCache::candidates(std::size_t count) c
     const Slot& slot = slots_[s];
     if (slot.pinned || slot.reads > 0) continue;
     const bool holds = slot.expert && !slot.error;
-    all.push_back({holds ? usage_.next_use(*slot.expert) : std::numeric_limits<double>::infinity(), s});
+    const double next_use = slot.foreseen ? 0 : holds ? usage_.next_use(*slot.expert) : kNever;
+    all.push_back({next_use, s});
   }
   count = std::min(count, all.size());
   // Equal ones: the lower number, so that runs repeat.
@@ -139,14 +174,16 @@ std::vector<ExpertCache::Candidate> ExpertCache::candidates(std::size_t count) c
   return all;
 }
 
-void ExpertCache::read_into(std::size_t s, std::size_t expert) {
+void ExpertCache::read_into(std::size_t s, std::size_t expert, bool urgent) {
   Slot& slot = slots_[s];
   if (slot.expert) homes_[*slot.expert].slot.reset();
   Home& home = homes_[expert];
-  if (home.slot) slots_[*home.slot].expert.reset();  // where reading it failed
+  if (home.slot) slots_[*home.slot].expert.reset();  // where reading it failed, or was given up
   home.slot = s;
   slot.expert = expert;
   slot.error.reset();
+  slot.foreseen = !urgent;
+  slot.incomplete = false;
   slot.views = *home.views;
   std::byte* memory = memory_->data() + s * slot_bytes_;
   const auto parts = parts_of(slot.views);
@@ -166,7 +203,12 @@ void ExpertCache::read_into(std::size_t s, std::size_t expert) {
                       .owner = s});
     }
   slot.reads = jobs.size();
-  queue_->push(jobs);
+  if (reads_ == 0) reading_since_ = std::chrono::steady_clock::now();
+  reads_ += jobs.size();
+  if (urgent)
+    queue_->push(jobs);
+  else
+    queue_->later(jobs);
 }
 
 // A wanted expert takes the place of one that is wanted later than it will be again. Where none is (prompts, that use
@@ -179,7 +221,7 @@ void ExpertCache::start_reads(std::vector<std::size_t>& absent, std::vector<std:
   for (const Candidate& candidate : candidates(absent.size())) {
     if (candidate.next_use < usage_.next_use(absent.back()) && reading >= kBusy) break;
     slots_[candidate.slot].pinned = true;
-    read_into(candidate.slot, absent.back());
+    read_into(candidate.slot, absent.back(), true);
     awaited.push_back(absent.back());
     absent.pop_back();
     reading += slot_bytes_;
@@ -190,6 +232,10 @@ ExpertCache::Pass::Pass(ExpertCache& cache, std::size_t layer, std::span<const s
     : cache_(cache), first_(layer * cache.experts_) {
   const std::lock_guard lock(cache_.mutex_);
   cache_.usage_.visit(layer, rows, tokens);
+  const std::uint64_t foreseen = cache_.stats_.foreseen;
+  cache_.settle_guesses(layer, rows);
+  cache_.stats_.misses += cache_.stats_.foreseen - foreseen;
+  cache_.stats_.hits -= cache_.stats_.foreseen - foreseen;  // they count as there below
   for (std::size_t e = rows.size(); e-- > 0;) {
     if (rows[e] == 0) continue;
     const std::size_t expert = first_ + e;
@@ -229,7 +275,7 @@ Result<std::vector<ExpertCache::Ready>> ExpertCache::Pass::next() {
     if (!ready.empty() || (awaited_.empty() && absent_.empty())) break;
     cache_.news_.wait_for(lock, kLook);
   }
-  cache_.stats_.wait_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  cache_.stats_.wait_seconds += seconds_since(start);
   return ready;
 }
 
@@ -237,6 +283,21 @@ void ExpertCache::Pass::done(std::span<const Ready> ready) {
   const std::lock_guard lock(cache_.mutex_);
   for (const Ready& one : ready) cache_.slots_[*cache_.homes_[first_ + one.expert].slot].pinned = false;
   cache_.start_reads(absent_, awaited_);
+}
+
+void ExpertCache::Pass::foresee(std::span<const std::int32_t> experts) {
+  const std::lock_guard lock(cache_.mutex_);
+  if (!absent_.empty()) return;  // there is no room for this layer
+  std::vector<std::size_t> wanted;
+  for (const std::int32_t e : experts) {
+    const std::size_t expert = first_ + cache_.experts_ + static_cast<std::size_t>(e);
+    TETRAD_CHECK(expert < cache_.homes_.size());
+    if (!cache_.homes_[expert].slot && std::find(wanted.begin(), wanted.end(), expert) == wanted.end())
+      wanted.push_back(expert);
+  }
+  const auto candidates = cache_.candidates(wanted.size());
+  for (std::size_t i = 0; i < candidates.size() && candidates[i].next_use > 1; ++i)
+    cache_.read_into(candidates[i].slot, wanted[i], false);
 }
 
 }  // namespace tetrad

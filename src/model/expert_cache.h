@@ -7,6 +7,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
@@ -25,8 +26,10 @@ namespace tetrad {
 
 struct ExpertCacheStats {
   std::uint64_t hits = 0, misses = 0;  // experts that a pass wanted: were there, had to be read
+  std::uint64_t foreseen = 0;          // of the misses: reading had begun before the router spoke
   std::uint64_t bytes_read = 0, slots = 0, capacity_bytes = 0, resident_bytes = 0;
   double wait_seconds = 0;  // that passes had nothing to compute
+  double read_seconds = 0;  // that something was being read
   double hit_rate() const {
     return hits + misses == 0 ? 0.0 : static_cast<double>(hits) / static_cast<double>(hits + misses);
   }
@@ -63,6 +66,9 @@ class ExpertCache {
     // Errors: a shard can't be read; kInterrupted after stop() or, if set, a signal.
     Result<std::vector<Ready>> next();
     void done(std::span<const Ready> ready);  // their slots may be taken
+    // Experts that the next layer will probably want, the likeliest first: they are read while nothing else is to be
+    // read, in place of experts that are not wanted for long. A wrong guess costs what of it was read by then.
+    void foresee(std::span<const std::int32_t> experts);
 
    private:
     ExpertCache& cache_;
@@ -91,8 +97,10 @@ class ExpertCache {
   };
   struct Slot {
     std::optional<std::size_t> expert;
-    std::size_t reads = 0;  // that are still to come
-    bool pinned = false;    // a pass wants it
+    std::size_t reads = 0;    // that are still to come
+    bool pinned = false;      // a pass wants it
+    bool foreseen = false;    // the next layer probably wants it
+    bool incomplete = false;  // was foreseen, wrongly: only part of it is read
     std::optional<Error> error;
     Views views;
   };
@@ -106,7 +114,9 @@ class ExpertCache {
     std::size_t slot;
   };
   std::vector<Candidate> candidates(std::size_t count) const;
-  void read_into(std::size_t slot, std::size_t expert);
+  void read_into(std::size_t slot, std::size_t expert, bool urgent);
+  void forget(Slot& slot);
+  void settle_guesses(std::size_t layer, std::span<const std::int64_t> rows);
   void on_read(const ReadJob& job, const Status& status);
 
   std::vector<DirectFile> files_;
@@ -119,6 +129,8 @@ class ExpertCache {
   std::vector<Slot> slots_;
   ExpertUsage usage_;
   ExpertCacheStats stats_;
+  std::size_t reads_ = 0;  // of all slots that are still to come
+  std::chrono::steady_clock::time_point reading_since_;
   bool stopped_ = false, interruptible_ = false;
 
   std::unique_ptr<ReadQueue> queue_;  // last: its threads use all of the above

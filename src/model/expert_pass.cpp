@@ -222,6 +222,7 @@ Status Runner::run_from_cache(RowsByExpert& sorted) {
     if (counts[e] > 0) all.push_back({e, sorted.begin[e], counts[e], &pass_.weights.experts[e]});
   }
   ExpertCache::Pass fetch(*pass_.cache, pass_.layer, counts, pass_.tokens);
+  fetch.foresee(pass_.foreseen);
   TETRAD_TRY(gather_parts(sorted.rows, all));  // while the first reads are under way
   for (;;) {
     OpTimer wait_timer(pass_.context.profile, Op::kFetch);

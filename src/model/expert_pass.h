@@ -27,6 +27,7 @@ struct ExpertPass {
   const ExpertVisitor* visitor = nullptr;                // see LayerStream::run_layer
   ExpertCache* cache = nullptr;  // where the weights are instead; max_rows must then hold all routed rows
   std::size_t layer = 0;         // for the cache
+  std::span<const std::int32_t> foreseen = {};  // experts that the next layer will probably want, the likeliest first
 };
 
 std::uint64_t expert_bytes_per_row(const ModelConfig& config);

@@ -58,6 +58,7 @@ Status PagedModel::Impl::run_experts_of(std::size_t layer, const DecoderContext&
   routing.weights.resize(routing.experts.size());
   route(context, layers[layer], hidden.data(), rows, 0, routing, buffers.normed.data());
   count_experts(layer, routing);
+  const auto foreseen = larger.foresee(context, layers, layer, hidden.data(), rows, buffers.normed.data());
   RowStore hidden_rows = RowStore::on(hidden, config.hidden), sum_rows = RowStore::on(sums, config.hidden);
   TETRAD_TRY(sum_rows.fill_zero());
   const ExpertPass pass = {.context = context,
@@ -71,7 +72,8 @@ Status PagedModel::Impl::run_experts_of(std::size_t layer, const DecoderContext&
                            .max_weight_bytes = static_cast<std::size_t>(-1),
                            .release = false,
                            .cache = larger.cache.get(),
-                           .layer = layer};
+                           .layer = layer,
+                           .foreseen = foreseen};
   TETRAD_TRY(run_experts(pass));
   compute.pool().run(
       static_cast<std::size_t>(rows),
