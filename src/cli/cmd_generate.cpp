@@ -162,6 +162,10 @@ Status run_generate(const GenerateFlags& flags, const CommonFlags& common) {
   json["finish_reason"] = out.finish_reason;
   json["prefill_seconds"] = out.prefill_seconds;
   json["decode_seconds"] = out.decode_seconds;
+  if (model.expert_cache() != nullptr) {
+    const ExpertCacheStats stats = model.expert_cache()->stats();
+    json["expert_cache"] = {{"hit_rate", stats.hit_rate()}, {"bytes_read", stats.bytes_read}};
+  }
   return write_json(flags.json, json);
 }
 

@@ -101,7 +101,7 @@ Result<CausalModel> CausalModel::open(const Checkpoint& checkpoint, const ModelC
     unscaled += count_unscaled(layers.back(), options);
   }
   warn_unscaled(unscaled, checkpoint, config);
-  Embedding embedding = TETRAD_TRY(Embedding::create(checkpoint, config, compute));
+  Embedding embedding = TETRAD_TRY(Embedding::create(checkpoint, config, compute, expert_cache_bytes > 0));
   OutputHead head = TETRAD_TRY(OutputHead::create(checkpoint, config, compute, options));
   LargerThanMemory larger = TETRAD_TRY(LargerThanMemory::create(checkpoint, config, layers, head, expert_cache_bytes));
   CausalModel model;

@@ -118,21 +118,26 @@ TEST(ExpertCache, AShardThatCantBeReadFailsTheStep) {
     const Model model = {std::move(checkpoint), std::move(config)};
     Steps steps(model, {}, 8 * slot_bytes(model));
     ASSERT_TRUE(steps.step({{0, 20}}).has_value());
-    const fs::path shard = copy / "model-00003-of-00004.safetensors",
-                   original = source_path(kBundled) / shard.filename();
+    const fs::path shard = copy / "model-00003-of-00004.safetensors";
     fs::resize_file(shard, 100'000);
     const Status broken = steps.step({{0, 20}});
     ASSERT_FALSE(broken.has_value());
     EXPECT_THAT(broken.error().message, testing::HasSubstr("cannot read file: " + shard.string()));
     EXPECT_THAT(broken.error().message, testing::HasSubstr("it ends at byte 100000"));
     EXPECT_FALSE(steps.step({{0, 20}}).has_value()) << "it stays an error";
+    const fs::path first = copy / "model-00001-of-00004.safetensors";  // with the embedding
+    const std::uint64_t size = fs::file_size(first);
+    fs::resize_file(first, 5000);
+    EXPECT_THAT(steps.step({{0, 20}}).error().message, testing::HasSubstr("cannot read file: " + first.string()));
+    fs::resize_file(first, size);
     // When it is whole again, everything goes on.
     steps.logits.clear();
-    fs::resize_file(shard, fs::file_size(original));
-    const std::string bytes = take(read_file(original));
-    File file = take(File::open_existing(shard));
-    ASSERT_TRUE(file.write_at(0, std::as_bytes(std::span(bytes))).has_value());
-    ASSERT_TRUE(file.sync().has_value());
+    for (const fs::path& path : {first, shard}) {
+      const std::string bytes = take(read_file(source_path(kBundled) / path.filename()));
+      File file = take(File::open_existing(path));
+      ASSERT_TRUE(file.write_at(0, std::as_bytes(std::span(bytes))).has_value());
+      ASSERT_TRUE(file.sync().has_value());
+    }
     ASSERT_TRUE(steps.step({{1, 20}}).has_value());
   }
   fs::remove_all(copy);

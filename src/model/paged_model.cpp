@@ -107,7 +107,7 @@ Result<PagedModel> PagedModel::open(const Checkpoint& checkpoint, const ModelCon
   std::vector<LayerWeights> layers;
   for (std::int64_t layer = 0; layer < config.layers; ++layer)
     layers.push_back(TETRAD_TRY(load_layer(checkpoint, config, layer, options.precision)));
-  Embedding embedding = TETRAD_TRY(Embedding::create(checkpoint, config, compute));
+  Embedding embedding = TETRAD_TRY(Embedding::create(checkpoint, config, compute, expert_cache_bytes > 0));
   OutputHead head = TETRAD_TRY(OutputHead::create(checkpoint, config, compute, options));
   LargerThanMemory larger = TETRAD_TRY(LargerThanMemory::create(checkpoint, config, layers, head, expert_cache_bytes));
   const std::size_t part = static_cast<std::size_t>(slots) * row_bytes(config, bf16_cache);
