@@ -310,6 +310,7 @@ Status run_bench(const BenchFlags& flags, const CommonFlags& common) {
   const bool bf16 = flags.cache_type != "float32";
   MemoryRequest memory = TETRAD_TRY(memory_request(opened, flags.expert_cache, flags.dense));
   memory.bytes_per_token = PagedModel::bytes_per_slot(opened.config, bf16);
+  memory.step_tokens = std::max(std::min(context, flags.chunk), most);
   const std::uint64_t cache_bytes = TETRAD_TRY(plan_expert_cache(memory, slots));
   Machine machine = {measure_machine(compute), cache_bytes > 0 ? disk_read_gbs(opened.checkpoint, kDiskSeconds) : 0};
   auto model =
