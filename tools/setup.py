@@ -23,8 +23,9 @@ PACKAGES = {
     "test": ["clang-19", "libclang-rt-19-dev", "clang-format-19"],
 }
 
-# What tests can do without (they say so and are skipped): the browser for the chat page, which Ubuntu has as a snap only.
-OPTIONAL = {"build": [], "test": ["chromium"]}
+# What tests can do without (they say so and are skipped): the browser for the chat page, which Ubuntu has as a snap only, and
+# qemu, which has older CPUs than this one.
+OPTIONAL = {"build": [], "test": ["chromium", "qemu-user"]}
 
 
 def installed(package):

@@ -107,6 +107,15 @@ std::string Metrics::text(const EngineStats* stats) const {
     line("spec_accepted_tokens_total", "counter", "Draft tokens that were right.", s.accepted_tokens);
     line("spec_accept_rate", "gauge", "Part of the draft tokens that were right.",
          ratio(s.accepted_tokens, s.draft_tokens));
+    if (s.expert_capacity_bytes > 0) {  // only a model that is larger than memory has one
+      line("expert_cache_hit_rate", "gauge", "Part of the experts steps wanted that were in memory.",
+           ratio(s.expert_hits, s.expert_hits + s.expert_misses));
+      line("expert_cache_hits_total", "counter", "Experts of steps that were in memory.", s.expert_hits);
+      line("expert_cache_misses_total", "counter", "Experts of steps that had to be read.", s.expert_misses);
+      line("expert_cache_read_bytes_total", "counter", "Bytes of experts read from disk.", s.expert_bytes_read);
+      line("expert_cache_resident_bytes", "gauge", "Bytes of experts in memory.", s.expert_resident_bytes);
+      line("expert_cache_capacity_bytes", "gauge", "Bytes of experts that fit.", s.expert_capacity_bytes);
+    }
   }
   const std::lock_guard lock(mutex_);
   text += head("http_responses_total", "counter", "Answers by status code.");

@@ -203,6 +203,14 @@ Result<File> File::open_existing(const fs::path& path) {
   return file;
 }
 
+Result<File> File::open_for_reading(const fs::path& path, int more_flags) {
+  File file;
+  file.path_ = path;
+  file.fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | more_flags);
+  if (file.fd_ < 0) return io_error("cannot open file", path.string(), errno);
+  return file;
+}
+
 Result<File> File::temporary(const fs::path& directory) {
   std::string name = (directory / "tetrad-XXXXXX").string();
   File file;

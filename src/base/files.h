@@ -57,6 +57,7 @@ class File {
  public:
   static Result<File> create(const std::filesystem::path& path);         // O_RDWR|O_CREAT|O_TRUNC
   static Result<File> open_existing(const std::filesystem::path& path);  // O_RDWR
+  static Result<File> open_for_reading(const std::filesystem::path& path, int more_flags = 0);  // O_RDONLY
   // An unlinked file in `directory`: gone with the process, whatever happens.
   static Result<File> temporary(const std::filesystem::path& directory);
   File() = default;

@@ -2,14 +2,14 @@
 
 #include <fmt/format.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cctype>
 #include <charconv>
 #include <cmath>
-#include <fstream>
+
+#include "base/memory.h"
 
 namespace tetrad {
 namespace {
@@ -63,16 +63,7 @@ std::string format_seconds(double seconds) {
   return fmt::format("{} h {:02} min", whole / 3600, whole / 60 % 60);
 }
 
-std::uint64_t total_memory_bytes() {
-  std::uint64_t total =
-      static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-  for (const char* path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
-    std::ifstream file(path);
-    std::uint64_t limit = 0;
-    if (file >> limit && limit > 0) total = std::min(total, limit);
-  }
-  return total;
-}
+std::uint64_t total_memory_bytes() { return memory_limits().total; }
 
 std::uint64_t peak_resident_bytes() {
   struct rusage usage{};

@@ -15,7 +15,7 @@ std::string format_bytes(std::uint64_t bytes);  // "3.62 GB", powers of 1000
 std::string format_count(std::uint64_t count);  // "17.2 M"
 std::string format_seconds(double seconds);     // "4.2 s", "3 min 05 s", "7 h 12 min"
 
-std::uint64_t total_memory_bytes();   // of the machine, or of this process's cgroup where that is less
+std::uint64_t total_memory_bytes();   // of the machine, or of this process's control groups where that is less
 std::uint64_t peak_resident_bytes();  // of this process so far
 
 }  // namespace tetrad

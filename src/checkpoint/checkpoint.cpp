@@ -207,26 +207,36 @@ Result<TensorView> Checkpoint::tensor(const std::string& name, const Shape& shap
 
 namespace {
 
+// The number of the file that maps `bytes`, and where in it they begin.
+std::optional<Checkpoint::Place> place_in(const std::vector<SafetensorsFile>& files, std::span<const std::byte> bytes) {
+  if (bytes.empty()) return std::nullopt;
+  for (std::size_t f = 0; f < files.size(); ++f) {
+    const std::span<const std::byte> all = files[f].file().bytes();
+    const std::less<const std::byte*> before;
+    if (all.empty() || before(bytes.data(), all.data()) || !before(bytes.data(), all.data() + all.size())) continue;
+    const auto begin = static_cast<std::size_t>(bytes.data() - all.data());
+    TETRAD_CHECK(bytes.size() <= all.size() - begin);
+    return Checkpoint::Place{f, begin};
+  }
+  return std::nullopt;
+}
+
 // The mapping that holds `bytes`, and the part of it in whole blocks around them; nothing for bytes from elsewhere. A
 // touched page brings its whole 64 KiB block along (Linux: fault_around_bytes), so what is dropped must be whole blocks
 // too: with single pages the edges stayed, 30 KB a tensor, 1.4 GB over the 47,616 expert matrices of MiniMax-M2.7.
 template <class Use>
 void with_pages(const std::vector<SafetensorsFile>& files, std::span<const std::byte> bytes, const Use& use) {
   constexpr std::size_t kBlock = std::size_t{64} << 10;
-  if (bytes.empty()) return;
-  for (const SafetensorsFile& file : files) {
-    const std::span<const std::byte> all = file.file().bytes();
-    const std::less<const std::byte*> before;
-    if (all.empty() || before(bytes.data(), all.data()) || !before(bytes.data(), all.data() + all.size())) continue;
-    const auto begin = static_cast<std::size_t>(bytes.data() - all.data());
-    TETRAD_CHECK(bytes.size() <= all.size() - begin);
-    const std::size_t before_all = reinterpret_cast<std::uintptr_t>(all.data()) % kBlock;  // blocks lie in addresses
-    const std::size_t from = std::max((before_all + begin) / kBlock * kBlock, before_all) - before_all;
-    const std::size_t to =
-        std::min((before_all + begin + bytes.size() + kBlock - 1) / kBlock * kBlock - before_all, all.size());
-    use(file.file(), all.subspan(from, to - from));
-    return;
-  }
+  const auto place = place_in(files, bytes);
+  if (!place) return;
+  const MappedFile& file = files[place->shard].file();
+  const std::span<const std::byte> all = file.bytes();
+  const std::size_t begin = place->offset;
+  const std::size_t before_all = reinterpret_cast<std::uintptr_t>(all.data()) % kBlock;  // blocks lie in addresses
+  const std::size_t from = std::max((before_all + begin) / kBlock * kBlock, before_all) - before_all;
+  const std::size_t to =
+      std::min((before_all + begin + bytes.size() + kBlock - 1) / kBlock * kBlock - before_all, all.size());
+  use(file, all.subspan(from, to - from));
 }
 
 }  // namespace
@@ -244,6 +254,10 @@ void Checkpoint::prefetch(const WeightView& weight) const {
   for (const auto& bytes : {weight.data, weight.scales})
     with_pages(impl_->files, bytes,
                [](const MappedFile& file, std::span<const std::byte> part) { file.prefetch(part); });
+}
+
+std::optional<Checkpoint::Place> Checkpoint::place(std::span<const std::byte> bytes) const {
+  return place_in(impl_->files, bytes);
 }
 
 }  // namespace tetrad

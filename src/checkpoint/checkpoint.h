@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -52,6 +53,13 @@ class Checkpoint {
   void release(std::span<const std::byte> bytes) const;
   void release(const WeightView& weight) const;
   void prefetch(const WeightView& weight) const;
+
+  // Where a tensor's bytes lie on disk; nothing for bytes from elsewhere (scales that were widened to F32).
+  struct Place {
+    std::size_t shard = 0;
+    std::uint64_t offset = 0;
+  };
+  std::optional<Place> place(std::span<const std::byte> bytes) const;
 
   struct Impl;  // checkpoint_impl.h, private to this folder
 

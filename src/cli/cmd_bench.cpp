@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "audit/inspect.h"
 #include "base/interrupt.h"
@@ -12,15 +13,20 @@
 #include "base/units.h"
 #include "cli/bench_profile.h"
 #include "cli/command.h"
+#include "cli/memory_plan.h"
 #include "kernels/machine_limits.h"
 #include "model/dense_weights.h"
+#include "model/disk_rate.h"
+#include "model/expert_cache.h"
 #include "model/paged_model.h"
 
 namespace tetrad {
 namespace {
 
+constexpr double kDiskSeconds = 0.7;
+
 struct BenchFlags {
-  std::string model, json, cache_type = "float32";
+  std::string model, json, cache_type = "float32", expert_cache = "auto";
   std::vector<std::int64_t> prompts = {512}, concurrencies = {1};
   std::int64_t generate = 32, repeat = 5, chunk = 512;
   DenseWeights dense = DenseWeights::kStored;
@@ -30,14 +36,27 @@ struct BenchFlags {
 struct Rate {  // tokens a second over the repetitions
   double median = 0, min = 0, max = 0;
 };
+// What an expert cache did while something was measured.
+struct CacheUse {
+  double hit_rate = 0, bytes_per_step = 0, read_gbs = 0, wait_fraction = 0;
+  double foreseen_rate = 0;  // of what was read
+  double busy_gbs = 0;       // while something was being read
+};
 struct Prefill {
   std::int64_t tokens;
   Rate rate;
+  std::optional<CacheUse> cache;
 };
 struct Decode {
   std::int64_t concurrency, context;
   Rate rate;
   double weight_bytes = 0;  // read in a step
+  std::optional<CacheUse> cache;
+};
+
+struct Machine {
+  MachineLimits limits;
+  double disk_gbs = 0;  // of the model's disk; 0: not measured, all is in memory
 };
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
@@ -50,6 +69,33 @@ Rate rate_of(std::vector<double> rates) {
   return {n % 2 == 1 ? rates[n / 2] : (rates[n / 2 - 1] + rates[n / 2]) / 2, rates.front(), rates.back()};
 }
 
+// What the cache does from construction on; nothing without one.
+class CacheWatch {
+ public:
+  explicit CacheWatch(PagedModel& model) : cache_(model.expert_cache()) {
+    if (cache_ != nullptr) before_ = cache_->stats();
+  }
+  std::optional<CacheUse> use(std::int64_t steps) const {
+    if (cache_ == nullptr) return std::nullopt;
+    ExpertCacheStats now = cache_->stats();
+    const double seconds = seconds_since(start_), bytes = static_cast<double>(now.bytes_read - before_.bytes_read);
+    now.hits -= before_.hits;
+    now.misses -= before_.misses;
+    return CacheUse{now.hit_rate(),
+                    bytes / static_cast<double>(steps),
+                    bytes / seconds / 1e9,
+                    (now.wait_seconds - before_.wait_seconds) / seconds,
+                    static_cast<double>(now.foreseen - before_.foreseen) /
+                        static_cast<double>(std::max<std::uint64_t>(now.misses, 1)),
+                    bytes / std::max(now.read_seconds - before_.read_seconds, 1e-9) / 1e9};
+  }
+
+ private:
+  const ExpertCache* cache_;
+  ExpertCacheStats before_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
 // Runs the model as the server's engine does, on random tokens.
 class Bench {
  public:
@@ -60,13 +106,14 @@ class Bench {
     std::vector<double> rates;
     TETRAD_TRY(fill(std::min<std::int64_t>(tokens, 64), 0));  // warm
     begin_profile();
+    const CacheWatch watch(model_);
     for (std::int64_t r = 0; r < flags_.repeat; ++r) {
       const auto start = std::chrono::steady_clock::now();
       TETRAD_TRY(fill(tokens, 0));
       rates.push_back(static_cast<double>(tokens) / seconds_since(start));
     }
     end_profile(fmt::format("prefill {}", tokens), flags_.repeat);
-    return Prefill{tokens, rate_of(rates)};
+    return Prefill{tokens, rate_of(rates), watch.use(flags_.repeat * ((tokens + flags_.chunk - 1) / flags_.chunk))};
   }
 
   Result<Decode> decode(std::int64_t concurrency, std::int64_t context) {
@@ -74,6 +121,7 @@ class Bench {
     for (std::int64_t c = 0; c < concurrency; ++c) TETRAD_TRY(fill(context, c * room));
     std::vector<double> rates;
     begin_profile();
+    const CacheWatch watch(model_);
     const std::uint64_t before = model_.expert_bytes_read();
     for (std::int64_t r = 0; r < flags_.repeat; ++r) {
       const auto start = std::chrono::steady_clock::now();
@@ -84,7 +132,8 @@ class Bench {
     end_profile(fmt::format("decode {}", concurrency), flags_.repeat * flags_.generate);
     const auto steps = static_cast<double>(flags_.repeat * flags_.generate);
     return Decode{concurrency, context, rate_of(rates),
-                  dense_bytes_ + static_cast<double>(model_.expert_bytes_read() - before) / steps};
+                  dense_bytes_ + static_cast<double>(model_.expert_bytes_read() - before) / steps,
+                  watch.use(flags_.repeat * flags_.generate)};
   }
 
   const std::vector<PassProfile>& profiles() const { return profiles_; }
@@ -166,18 +215,33 @@ double achieved_gbs(const Decode& d) {
   return d.rate.median / static_cast<double>(d.concurrency) * d.weight_bytes / 1e9;
 }
 
-Json to_json(const MachineLimits& machine, const Compute& compute, const std::vector<Prefill>& prefills,
+// The disk's share: never above 1, since its rate is measured as well.
+double of_disk(const CacheUse& use, const Machine& machine) {
+  return machine.disk_gbs > 0 ? std::min(1.0, use.read_gbs / machine.disk_gbs) : 0.0;
+}
+
+Json to_json(const CacheUse& use, const Machine& machine) {
+  return {{"hit_rate", use.hit_rate},           {"bytes_read_per_step", use.bytes_per_step},
+          {"read_gbs", use.read_gbs},           {"fraction_of_disk", of_disk(use, machine)},
+          {"wait_fraction", use.wait_fraction}, {"foreseen_rate", use.foreseen_rate}};
+}
+
+Json to_json(const Machine& measured, const Compute& compute, const std::vector<Prefill>& prefills,
              const std::vector<Decode>& decodes) {
+  const MachineLimits& machine = measured.limits;
   Json json;
   json["machine"] = {{"cpu", machine.cpu},
                      {"cores", compute.pool().size()},
                      {"simd", compute.simd()},
                      {"stream_read_gbs", machine.stream_read_gbs},
-                     {"peak_gflops", machine.peak_gflops}};
+                     {"peak_gflops", machine.peak_gflops},
+                     {"peak_int8_gops", machine.peak_int8_gops}};
+  if (measured.disk_gbs > 0) json["machine"]["disk_read_gbs"] = measured.disk_gbs;
   json["prefill"] = json["decode"] = Json::array();
   for (const Prefill& p : prefills) {
     json["prefill"].push_back({{"tokens", p.tokens}});
     json["prefill"].back().update(to_json(p.rate));
+    if (p.cache) json["prefill"].back()["expert_cache"] = to_json(*p.cache, measured);
   }
   for (const Decode& d : decodes) {
     json["decode"].push_back({{"concurrency", d.concurrency}, {"context", d.context}});
@@ -185,14 +249,35 @@ Json to_json(const MachineLimits& machine, const Compute& compute, const std::ve
     json["decode"].back().update({{"weight_bytes_per_step", d.weight_bytes},
                                   {"achieved_gbs", achieved_gbs(d)},
                                   {"fraction_of_stream", achieved_gbs(d) / machine.stream_read_gbs}});
+    if (d.cache) json["decode"].back()["expert_cache"] = to_json(*d.cache, measured);
   }
   return json;
 }
 
-std::string to_text(const MachineLimits& machine, const Compute& compute, const std::vector<Prefill>& prefills,
+std::string cache_text(const Machine& machine, const std::vector<Prefill>& prefills,
+                       const std::vector<Decode>& decodes) {
+  std::string text = fmt::format(
+      "\nexperts from disk, which reads {:.2f} GB/s at most\n{:<14} {:>12} {:>9} {:>12} {:>9} {:>10} "
+      "{:>10}\n",
+      machine.disk_gbs, "", "in memory", "foreseen", "MB a step", "GB/s", "of disk", "waiting");
+  const auto line = [&](const std::string& name, const CacheUse& use) {
+    text += fmt::format("{:<14} {:>11.1f}% {:>8.0f}% {:>12.1f} {:>9.2f} {:>9.0f}% {:>9.0f}%\n", name,
+                        100 * use.hit_rate, 100 * use.foreseen_rate, use.bytes_per_step / 1e6, use.read_gbs,
+                        100 * of_disk(use, machine), 100 * use.wait_fraction);
+  };
+  for (const Prefill& p : prefills)
+    if (p.cache) line(fmt::format("prefill {}", p.tokens), *p.cache);
+  for (const Decode& d : decodes)
+    if (d.cache) line(fmt::format("decode {}", d.concurrency), *d.cache);
+  return text;
+}
+
+std::string to_text(const Machine& measured, const Compute& compute, const std::vector<Prefill>& prefills,
                     const std::vector<Decode>& decodes, double flops_per_token) {
-  std::string text = fmt::format("{}, {} threads, {}: reads {:.1f} GB/s, {:.0f} GFLOP/s at most\n\n", machine.cpu,
-                                 compute.pool().size(), compute.simd(), machine.stream_read_gbs, machine.peak_gflops);
+  const MachineLimits& machine = measured.limits;
+  std::string text = fmt::format(
+      "{}, {} threads, {}: reads {:.1f} GB/s; {:.0f} GFLOP/s in F32, {:.0f} GOP/s in int8 at most\n\n", machine.cpu,
+      compute.pool().size(), compute.simd(), machine.stream_read_gbs, machine.peak_gflops, machine.peak_int8_gops);
   text += fmt::format("{:<8} {:>12} {:>20} {:>18}\n", "prefill", "tokens/s", "min .. max", "of F32 peak");
   for (const Prefill& p : prefills)
     text += fmt::format("{:<8} {:>12.1f} {:>20} {:>17.0f}%\n", p.tokens, p.rate.median,
@@ -204,6 +289,7 @@ std::string to_text(const MachineLimits& machine, const Compute& compute, const 
     text += fmt::format("{:<8} {:>8} {:>12.1f} {:>20} {:>12.1f} {:>9.1f} {:>9.0f}%\n", d.concurrency, d.context,
                         d.rate.median, fmt::format("{:.1f} .. {:.1f}", d.rate.min, d.rate.max), d.weight_bytes / 1e6,
                         achieved_gbs(d), 100 * achieved_gbs(d) / machine.stream_read_gbs);
+  if (!decodes.empty() && decodes.front().cache) text += cache_text(measured, prefills, decodes);
   return text;
 }
 
@@ -220,9 +306,16 @@ Status run_bench(const BenchFlags& flags, const CommonFlags& common) {
   const DenseBytes dense = TETRAD_TRY(dense_bytes(opened.checkpoint, opened.config, flags.dense));
   ForwardOptions forward;
   forward.dense = flags.dense;
-  const MachineLimits machine = measure_machine(compute);
-  auto model = TETRAD_TRY(PagedModel::open(opened.checkpoint, opened.config, compute, forward,
-                                           most * (context + flags.generate), flags.cache_type != "float32"));
+  const std::int64_t slots = most * (context + flags.generate);
+  const bool bf16 = flags.cache_type != "float32";
+  MemoryRequest memory = TETRAD_TRY(memory_request(opened, flags.expert_cache, flags.dense));
+  memory.bytes_per_token = PagedModel::bytes_per_slot(opened.config, bf16);
+  memory.step_tokens = std::max(std::min(context, flags.chunk), most);
+  const std::uint64_t cache_bytes = TETRAD_TRY(plan_expert_cache(memory, slots));
+  Machine machine = {measure_machine(compute), cache_bytes > 0 ? disk_read_gbs(opened.checkpoint, kDiskSeconds) : 0};
+  auto model =
+      TETRAD_TRY(PagedModel::open(opened.checkpoint, opened.config, compute, forward, slots, bf16, cache_bytes));
+  if (model.expert_cache() != nullptr) model.expert_cache()->set_interruptible(true);
   Bench bench(std::move(model), opened.config, flags, common.seed, bytes_of_each_step(inspection, dense));
   std::vector<Prefill> prefills;
   std::vector<Decode> decodes;
@@ -235,6 +328,11 @@ Status run_bench(const BenchFlags& flags, const CommonFlags& common) {
     decodes.push_back(TETRAD_TRY(bench.decode(concurrency, context)));
     progress.advance(prefills.size() + decodes.size());
   }
+  // Again: what else reads from the disk comes and goes, and the better of both is nearer to its limit.
+  if (machine.disk_gbs > 0)
+    machine.disk_gbs = std::max(machine.disk_gbs, disk_read_gbs(opened.checkpoint, kDiskSeconds));
+  for (const Prefill& p : prefills) machine.disk_gbs = std::max(machine.disk_gbs, p.cache ? p.cache->busy_gbs : 0);
+  for (const Decode& d : decodes) machine.disk_gbs = std::max(machine.disk_gbs, d.cache ? d.cache->busy_gbs : 0);
   // Two FLOPs for each weight a token meets; the head only meets the last one.
   const double flops =
       2.0 * static_cast<double>(inspection.active_parameters -
@@ -267,6 +365,7 @@ void register_bench(CLI::App& app, const CommonFlags& common, Action& action) {
   command->add_option("--kv-cache-dtype", flags->cache_type, "float32 (default) or bfloat16")
       ->check(CLI::IsMember({"float32", "bfloat16"}));
   add_dense_weights_option(*command, flags->dense);
+  add_expert_cache_option(*command, flags->expert_cache);
   command->add_flag("--profile", flags->profile, "also the time of each operation and layer");
   command->add_option("--json", flags->json, "write the result as JSON (- is stdout)");
   command->callback([flags, &common, &action] { action = [flags, &common] { return run_bench(*flags, common); }; });

@@ -9,11 +9,9 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 
-#include "audit/inspect.h"
 #include "base/files.h"
 #include "base/interrupt.h"
 #include "base/log.h"
-#include "base/units.h"
 #include "chat/chat_template.h"
 #include "chat/output_parser.h"
 #include "cli/command.h"
@@ -27,7 +25,7 @@ namespace tetrad {
 namespace {
 
 struct ChatFlags {
-  std::string model, system;
+  std::string model, system, expert_cache = "auto";
   std::optional<double> temperature, top_p, min_p;
   std::optional<std::int64_t> top_k;
   DenseWeights dense = DenseWeights::kStored;
@@ -229,15 +227,12 @@ Status run_chat(const ChatFlags& flags, const CommonFlags& common) {
   const Tokenizer tokenizer = TETRAD_TRY(Tokenizer::load(flags.model));
   const ChatTemplate chat_template = TETRAD_TRY(ChatTemplate::load(flags.model));
   const Compute compute = TETRAD_TRY(common.compute());
-  MemoryRequest memory;
-  const DenseBytes dense = TETRAD_TRY(dense_bytes(opened.checkpoint, opened.config, flags.dense));
-  memory.resident_bytes = dense.resident;
-  memory.weight_bytes = inspect(opened.checkpoint, opened.config).weight_bytes - dense.replaced + dense.resident;
+  MemoryRequest memory = TETRAD_TRY(memory_request(opened, flags.expert_cache, flags.dense));
   memory.bytes_per_token = PagedModel::bytes_per_slot(opened.config, false);
-  memory.context_length = opened.config.max_position;
-  memory.machine_bytes = total_memory_bytes();
   EngineOptions options;
-  options.max_total_tokens = std::min(TETRAD_TRY(plan_memory(memory)).pool_tokens, 2 * opened.config.max_position);
+  const MemoryPlan plan = TETRAD_TRY(plan_memory(memory));
+  options.max_total_tokens = std::min(plan.pool_tokens, 2 * opened.config.max_position);
+  options.expert_cache_bytes = plan.expert_cache_bytes;
   options.ngram_speculation = true;
   options.forward.dense = flags.dense;
   for (const std::int64_t id : opened.config.eos_ids) options.end_tokens.push_back(static_cast<std::int32_t>(id));
@@ -261,6 +256,7 @@ void register_chat(CLI::App& app, const CommonFlags& common, Action& action) {
   command->add_option("--max-tokens", flags->max_tokens, "of an answer (default: what the context takes)")
       ->check(CLI::PositiveNumber);
   add_dense_weights_option(*command, flags->dense);
+  add_expert_cache_option(*command, flags->expert_cache);
   command->callback([flags, &common, &action] { action = [flags, &common] { return run_chat(*flags, common); }; });
 }
 

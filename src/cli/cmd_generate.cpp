@@ -6,7 +6,10 @@
 #include "base/interrupt.h"
 #include "chat/chat_template.h"
 #include "cli/command.h"
+#include "cli/memory_plan.h"
 #include "model/causal_model.h"
+#include "model/expert_cache.h"
+#include "model/paged_model.h"
 #include "sampling/sampler.h"
 #include "tokenizer/tokenizer.h"
 
@@ -14,7 +17,7 @@ namespace tetrad {
 namespace {
 
 struct GenerateFlags {
-  std::string model, prompt, json, activations = "bf16";
+  std::string model, prompt, json, activations = "bf16", expert_cache = "auto";
   bool chat = false, ignore_eos = false;
   std::int64_t max_tokens = 256;
   std::vector<std::string> stop;
@@ -144,7 +147,13 @@ Status run_generate(const GenerateFlags& flags, const CommonFlags& common) {
   ForwardOptions options;
   options.activations = flags.activations == "nvfp4" ? ActivationFormat::kNvfp4 : ActivationFormat::kBF16;
   options.dense = flags.dense;
-  const auto model = TETRAD_TRY(CausalModel::open(opened.checkpoint, opened.config, compute, options));
+  MemoryRequest memory = TETRAD_TRY(memory_request(opened, flags.expert_cache, flags.dense));
+  memory.bytes_per_token = PagedModel::bytes_per_slot(opened.config, false);
+  memory.step_tokens = std::min<std::int64_t>(memory.step_tokens, static_cast<std::int64_t>(prompt.size()));
+  const std::int64_t tokens = static_cast<std::int64_t>(prompt.size()) + flags.max_tokens;
+  const std::uint64_t cache = TETRAD_TRY(plan_expert_cache(memory, std::min(tokens, opened.config.max_position)));
+  const auto model = TETRAD_TRY(CausalModel::open(opened.checkpoint, opened.config, compute, options, cache));
+  if (model.expert_cache() != nullptr) model.expert_cache()->set_interruptible(true);
   const Generation out = TETRAD_TRY(generate(model, opened, tokenizer, prompt, params, flags));
   if (flags.json != "-") TETRAD_TRY(write_stdout("\n"));
   if (flags.json.empty()) return {};
@@ -156,6 +165,10 @@ Status run_generate(const GenerateFlags& flags, const CommonFlags& common) {
   json["finish_reason"] = out.finish_reason;
   json["prefill_seconds"] = out.prefill_seconds;
   json["decode_seconds"] = out.decode_seconds;
+  if (model.expert_cache() != nullptr) {
+    const ExpertCacheStats stats = model.expert_cache()->stats();
+    json["expert_cache"] = {{"hit_rate", stats.hit_rate()}, {"bytes_read", stats.bytes_read}};
+  }
   return write_json(flags.json, json);
 }
 
@@ -182,6 +195,7 @@ void register_generate(CLI::App& app, const CommonFlags& common, Action& action)
   command->add_option("--activations", flags->activations, "bf16 (default) or nvfp4")
       ->check(CLI::IsMember({"bf16", "nvfp4"}));
   add_dense_weights_option(*command, flags->dense);
+  add_expert_cache_option(*command, flags->expert_cache);
   command->add_option("--json", flags->json, "write ids, text and times as JSON (- is stdout)");
   command->callback([flags, &common, &action] { action = [flags, &common] { return run_generate(*flags, common); }; });
 }

@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdlib>
 
+#include "cli/memory_plan.h"
 #include "cli/serve.h"
 #include "cli/sglang_flags.h"
 
@@ -49,6 +50,7 @@ void add_engine_flags(CLI::App& command, ServeFlags& flags) {
       ->check(CLI::Range(0.01, 1.0));
   command.add_option("--max-total-tokens", flags.max_total_tokens, "in the key/value pool (default: what fits)")
       ->check(positive());
+  add_expert_cache_option(command, flags.expert_cache);
   command.add_option("--max-running-requests", flags.max_running, "in one batch (default 256)")->check(positive());
   command.add_option("--max-queued-requests", flags.max_queued, "more get 503 (default: no limit)")
       ->check(not_negative());

@@ -8,11 +8,9 @@
 #include <thread>
 
 #include "api/service.h"
-#include "audit/inspect.h"
 #include "base/files.h"
 #include "base/interrupt.h"
 #include "base/log.h"
-#include "base/units.h"
 #include "cli/memory_plan.h"
 #include "cli/request_log.h"
 #include "cli/step_trace.h"
@@ -104,16 +102,13 @@ Result<EngineOptions> engine_options(const ServeFlags& flags, const Model& model
   for (const std::int64_t id : model.config.eos_ids) options.end_tokens.push_back(static_cast<std::int32_t>(id));
   options.forward.activations = flags.activations == "nvfp4" ? ActivationFormat::kNvfp4 : ActivationFormat::kBF16;
   options.forward.dense = flags.dense;
-  MemoryRequest memory;
-  const DenseBytes dense = TETRAD_TRY(dense_bytes(model.checkpoint, model.config, flags.dense));
-  memory.resident_bytes = dense.resident;
-  memory.weight_bytes = inspect(model.checkpoint, model.config).weight_bytes - dense.replaced + dense.resident;
-  memory.context_length =
-      flags.context > 0 ? std::min(flags.context, model.config.max_position) : model.config.max_position;
+  MemoryRequest memory = TETRAD_TRY(memory_request(model, flags.expert_cache, flags.dense));
+  if (flags.context > 0) memory.context_length = std::min(flags.context, model.config.max_position);
   if (flags.chunk < 0) options.chunked_prefill_size = memory.context_length;
+  constexpr std::int64_t kLongPrompt = 8192;  // with whole prompts as chunks: few come near the context
+  memory.step_tokens = std::max(std::min(options.chunked_prefill_size, kLongPrompt), flags.max_running);
   memory.fraction = flags.fraction;
   memory.max_total_tokens = flags.max_total_tokens;
-  memory.machine_bytes = total_memory_bytes();
   memory.bytes_per_token = PagedModel::bytes_per_slot(model.config, false);
   options.cache_type = cache.value_or(fits_whole(memory) ? CacheType::kF32 : CacheType::kBF16);
   memory.bytes_per_token = PagedModel::bytes_per_slot(model.config, options.cache_type == CacheType::kBF16);
@@ -121,6 +116,7 @@ Result<EngineOptions> engine_options(const ServeFlags& flags, const Model& model
   log_note(plan.text);
   if (!plan.warning.empty()) log_warning(plan.warning);
   options.max_total_tokens = plan.pool_tokens;
+  options.expert_cache_bytes = plan.expert_cache_bytes;
   return options;
 }
 
@@ -150,9 +146,9 @@ class BusyLog {
     if (seconds < 1.0) return;
     if (now.steps > before_.steps) {
       const auto rate = [&](std::uint64_t a, std::uint64_t b) { return static_cast<double>(a - b) / seconds; };
-      log_note(fmt::format("running {}, queued {}, tokens in use {} of {} (cached {}), generating {:.1f} tokens/s{}",
+      log_note(fmt::format("running {}, queued {}, tokens in use {} of {} (cached {}), generating {:.1f} tokens/s{}{}",
                            now.running, now.queued, now.used_tokens, now.pool_tokens, now.cached_tokens,
-                           rate(now.generation_tokens, before_.generation_tokens), drafts(now)));
+                           rate(now.generation_tokens, before_.generation_tokens), drafts(now), experts(now, seconds)));
     }
     before_ = now;
     last_ = Clock::now();
@@ -164,6 +160,14 @@ class BusyLog {
     if (drafted == 0) return {};
     const auto accepted = static_cast<double>(now.accepted_tokens - before_.accepted_tokens);
     return fmt::format(", drafts accepted {:.0f} %", 100 * accepted / static_cast<double>(drafted));
+  }
+  std::string experts(const EngineStats& now, double seconds) const {
+    const std::uint64_t hits = now.expert_hits - before_.expert_hits;
+    const std::uint64_t all = hits + now.expert_misses - before_.expert_misses;
+    if (all == 0) return {};
+    return fmt::format(", experts in memory {:.0f} %, read {:.2f} GB/s",
+                       100 * static_cast<double>(hits) / static_cast<double>(all),
+                       static_cast<double>(now.expert_bytes_read - before_.expert_bytes_read) / seconds / 1e9);
   }
   EngineStats before_;
   Clock::time_point last_ = Clock::now();

@@ -11,7 +11,7 @@ namespace tetrad {
 
 struct ServeFlags {
   std::string model, reasoning_parser = "auto", tool_parser = "auto", cache_type = "auto", speculation = "none",
-                     activations = "bf16", log_level = "info", trace, cors_origin, key_file;
+                     activations = "bf16", expert_cache = "auto", log_level = "info", trace, cors_origin, key_file;
   std::vector<std::string> names, keys, ignored;  // ignored: SGLang's that mean nothing here
   ServerOptions server;
   DenseWeights dense = DenseWeights::kStored;

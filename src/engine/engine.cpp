@@ -11,6 +11,7 @@
 #include "engine/logprobs.h"
 #include "engine/mask_worker.h"
 #include "engine/scheduler.h"
+#include "model/expert_cache.h"
 #include "model/paged_model.h"
 
 namespace tetrad {
@@ -68,6 +69,7 @@ struct Engine::Impl {
   Status generate(Sequence& sequence, std::span<float> logits);
   void end(RequestId id, FinishReason reason, const std::string& error = {});
   void commit();
+  void fail(const Error& error);
   void publish();
 };
 
@@ -151,13 +153,11 @@ void Engine::Impl::step() {
   const Status status = model.forward(
       batch, [this](std::size_t p, std::int64_t row, std::span<float> logits) { return on_logits(p, row, logits); });
   masks.wait();
-  if (!status)
-    for (const PlannedPart& part : parts) {
-      part.sequence->event.finish = FinishReason::kError;
-      part.sequence->event.error = status.error().message;
-    }
   report.sequences = static_cast<std::int64_t>(parts.size());
-  commit();
+  if (status)
+    commit();
+  else
+    fail(status.error());
   if (!options.on_step) return;
   report.queued = scheduler.queued();
   report.used_tokens = scheduler.used();
@@ -260,6 +260,19 @@ void Engine::Impl::commit() {
   ++counters.steps;
 }
 
+// A step without result: its requests end. What it wrote of keys and values is no good, so nothing is booked as
+// computed, and the prefix cache gets only what was there before.
+void Engine::Impl::fail(const Error& error) {
+  const bool stopped = error.code == ErrorCode::kInterrupted;
+  std::vector<RequestId> ids;
+  for (const PlannedPart& part : parts) ids.push_back(part.sequence->id);
+  for (const RequestId id : ids)
+    end(id, stopped ? FinishReason::kAbort : FinishReason::kError, stopped ? "" : error.message);
+  parts.clear();
+  const std::lock_guard lock(mutex);
+  ++counters.steps;
+}
+
 // Takes a sequence out and says so. reason kNone: its event has it.
 void Engine::Impl::end(RequestId id, FinishReason reason, const std::string& error) {
   const std::unique_ptr<Sequence> s = scheduler.remove(id);
@@ -298,7 +311,8 @@ Result<std::unique_ptr<Engine>> Engine::create(const Checkpoint& checkpoint, con
                       fmt::format("a token takes {} bytes, at least {} tokens are needed",
                                   PagedModel::bytes_per_slot(config, bf16), kLeastPoolTokens),
                       "give more memory, or --kv-cache-dtype bf16");
-  PagedModel model = TETRAD_TRY(PagedModel::open(checkpoint, config, compute, options.forward, slots, bf16));
+  PagedModel model = TETRAD_TRY(
+      PagedModel::open(checkpoint, config, compute, options.forward, slots, bf16, options.expert_cache_bytes));
   auto impl = std::make_unique<Impl>(std::move(model), config, options, slots);
   impl->publish();
   impl->thread = std::thread([raw = impl.get()] { raw->run(); });
@@ -312,6 +326,7 @@ Engine::~Engine() {
     const std::lock_guard lock(impl_->mutex);
     impl_->stopping = true;
   }
+  if (ExpertCache* cache = impl_->model.expert_cache()) cache->stop();  // a step may wait for the disk for long
   impl_->news.notify_all();
   impl_->thread.join();
 }
@@ -386,6 +401,14 @@ EngineStats Engine::stats() const {
   const std::lock_guard lock(impl_->mutex);
   EngineStats stats = impl_->counters;
   stats.queued += static_cast<std::int64_t>(impl_->arrivals.size());
+  if (const ExpertCache* cache = impl_->model.expert_cache()) {
+    const ExpertCacheStats now = cache->stats();
+    stats.expert_hits = now.hits;
+    stats.expert_misses = now.misses;
+    stats.expert_bytes_read = now.bytes_read;
+    stats.expert_resident_bytes = now.resident_bytes;
+    stats.expert_capacity_bytes = now.capacity_bytes;
+  }
   return stats;
 }
 

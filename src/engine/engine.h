@@ -41,6 +41,7 @@ struct EngineOptions {
   bool prefix_cache = true;
   bool ngram_speculation = false;  // drafts copied from earlier in the sequence; never changes a result
   std::int64_t max_draft_tokens = 8;
+  std::uint64_t expert_cache_bytes = 0;  // for a model larger than memory; 0: weights stay mapped
   std::vector<std::int32_t> end_tokens;  // of generation_config.json or config.json
   ForwardOptions forward;
   std::function<void(const StepReport&)> on_step;  // on the engine's thread: return at once; may be empty
@@ -52,6 +53,9 @@ struct EngineStats {
   std::uint64_t requests = 0, finished = 0, aborted = 0, preemptions = 0;
   std::uint64_t prompt_tokens = 0, prompt_tokens_cached = 0, generation_tokens = 0, steps = 0;
   std::uint64_t draft_tokens = 0, accepted_tokens = 0;
+  // With an expert cache (capacity 0: without): experts that a step found there or had to read.
+  std::uint64_t expert_hits = 0, expert_misses = 0, expert_bytes_read = 0;
+  std::uint64_t expert_resident_bytes = 0, expert_capacity_bytes = 0;
 };
 
 using RequestId = std::uint64_t;

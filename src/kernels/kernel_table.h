@@ -128,6 +128,8 @@ struct KernelTable {
   void (*pack_x_tile)(const float* x, std::int64_t x_stride, std::int64_t rows, std::int64_t cols,
                       float* out) = nullptr;
   void (*pack_w_tile)(const float* rows, std::int64_t stride, std::int64_t cols, bool pairs, float* out) = nullptr;
+  // Where tile_pairs: `count` <= tile_n rows of a BF16 weight as a tile of pairs.
+  void (*pack_bf16_w_tile)(const RawWeight& weight, std::int64_t row, std::int64_t count, float* out) = nullptr;
   void (*multiply_panel)(const TileArgs& args) = nullptr;
   void (*attend)(const AttendArgs& args) = nullptr;
 
@@ -152,6 +154,7 @@ struct KernelTable {
 };
 inline constexpr std::int64_t kMaxDirectFp8Rows = 4;  // FP8 takes longer to decode
 inline constexpr std::int64_t kMinTileRows = 48;      // from here on packing tiles pays
+inline constexpr std::int64_t kMinBf16TileRows = 3;   // the same with pack_bf16_w_tile
 inline constexpr std::int64_t kMaxPlaneRows = 4;      // of NVFP4; beyond, tiles pay
 
 // nullptr when there is no such target or this CPU can't run it. "ref": the oracle (ref/reference.h).

@@ -35,7 +35,9 @@ enum class Packing {
 Packing packing_of(const KernelTable& kernels, const LinearJob& job) {
   if (job.weight->format == WeightFormat::kNvfp4 && kernels.multiply_nvfp4 != nullptr)
     return job.m <= kMaxPlaneRows || kernels.multiply_nvfp4_panel == nullptr ? Packing::kPlanes : Packing::kNvfp4Tiles;
-  if (kernels.multiply_panel != nullptr && job.m >= kMinTileRows) return Packing::kTiles;
+  const bool packs_bf16 = job.weight->format == WeightFormat::kBF16 && kernels.pack_bf16_w_tile != nullptr;
+  if (kernels.multiply_panel != nullptr && job.m >= (packs_bf16 ? kMinBf16TileRows : kMinTileRows))
+    return Packing::kTiles;
   return direct(kernels, job) && job.m > 2 ? Packing::kSpread : Packing::kNone;
 }
 
@@ -161,6 +163,10 @@ void run_packed_tile(const KernelTable& kernels, const Tile& tile, const std::by
   args.bf16 = bf16;
   for (std::int64_t t = 0; t < tiles; ++t) {
     const std::int64_t count = std::min(unit, tile.rows - t * unit);
+    if (weight.format == WeightFormat::kBF16 && kernels.pack_bf16_w_tile != nullptr) {
+      kernels.pack_bf16_w_tile(weight, tile.row + t * unit, count, panel + t * tile_floats);
+      continue;
+    }
     kernels.decode_rows(weight, tile.row + t * unit, count, decoded, stride);
     std::fill(decoded + count * stride, decoded + unit * stride, 0.0F);
     kernels.pack_w_tile(decoded, stride, weight.cols, args.pairs, panel + t * tile_floats);

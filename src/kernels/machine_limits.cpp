@@ -1,5 +1,5 @@
 // clang-format off: the file to compile must be named first
-#define TETRAD_SIMD_FILE "kernels/simd/peak_fma.h"
+#define TETRAD_SIMD_FILE "kernels/simd/peak.h"
 #include "kernels/simd/foreach_target.h"
 // clang-format on
 
@@ -28,17 +28,21 @@ double wall_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-std::int64_t run_fma(const std::string& simd, std::int64_t rounds, float* out) {
+enum class Peak { kF32, kInt8 };
+
+// Runs the loop and returns its operations.
+std::int64_t run_peak(const std::string& simd, Peak peak, std::int64_t rounds, float* out) {
+  const bool f32 = peak == Peak::kF32;
   if (simd == "avx512") {
-    avx512::peak_fma(rounds, out);
-    return avx512::kPeakFlopsPerRound * rounds;
+    (f32 ? avx512::peak_fma : avx512::peak_int8)(rounds, out);
+    return (f32 ? avx512::kPeakFlopsPerRound : avx512::kPeakInt8OpsPerRound) * rounds;
   }
   if (simd == "avx2") {
-    avx2::peak_fma(rounds, out);
-    return avx2::kPeakFlopsPerRound * rounds;
+    (f32 ? avx2::peak_fma : avx2::peak_int8)(rounds, out);
+    return (f32 ? avx2::kPeakFlopsPerRound : avx2::kPeakInt8OpsPerRound) * rounds;
   }
-  scalar::peak_fma(rounds, out);
-  return scalar::kPeakFlopsPerRound * rounds;
+  (f32 ? scalar::peak_fma : scalar::peak_int8)(rounds, out);
+  return (f32 ? scalar::kPeakFlopsPerRound : scalar::kPeakInt8OpsPerRound) * rounds;
 }
 
 std::int64_t rounds_of(const std::string& simd) { return simd == "scalar" || simd == "ref" ? 100'000 : 3'000'000; }
@@ -80,26 +84,37 @@ double peak_gflops(const std::string& simd) {
   double best = 0;
   for (int run = 0; run < 5; ++run) {
     const double begin = thread_seconds();
-    const std::int64_t flops = run_fma(simd, rounds_of(simd), out.data());
+    const std::int64_t flops = run_peak(simd, Peak::kF32, rounds_of(simd), out.data());
     best = std::max(best, static_cast<double>(flops) / (thread_seconds() - begin) / 1e9);
   }
   return best;
 }
 
+namespace {
+
+// Billions of operations a second of all threads together, best of five runs.
+double pool_rate(const Compute& compute, Peak peak) {
+  double best = 0;
+  for (int run = 0; run < 5; ++run) {
+    std::atomic<std::int64_t> operations{0};
+    const double begin = wall_seconds();
+    compute.pool().run(compute.pool().size(), [&](std::size_t, std::size_t) {
+      std::vector<float> out(512, 1e-3F);
+      operations += run_peak(compute.simd(), peak, rounds_of(compute.simd()), out.data());
+    });
+    best = std::max(best, static_cast<double>(operations) / (wall_seconds() - begin) / 1e9);
+  }
+  return best;
+}
+
+}  // namespace
+
 MachineLimits measure_machine(const Compute& compute) {
   MachineLimits limits;
   limits.cpu = cpu_name();
   limits.stream_read_gbs = read_gbs(compute.pool());
-  const std::size_t threads = compute.pool().size();
-  for (int run = 0; run < 5; ++run) {
-    std::atomic<std::int64_t> flops{0};
-    const double begin = wall_seconds();
-    compute.pool().run(threads, [&](std::size_t, std::size_t) {
-      std::vector<float> out(512, 1e-3F);
-      flops += run_fma(compute.simd(), rounds_of(compute.simd()), out.data());
-    });
-    limits.peak_gflops = std::max(limits.peak_gflops, static_cast<double>(flops) / (wall_seconds() - begin) / 1e9);
-  }
+  limits.peak_gflops = pool_rate(compute, Peak::kF32);
+  limits.peak_int8_gops = pool_rate(compute, Peak::kInt8);
   return limits;
 }
 

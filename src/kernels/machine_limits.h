@@ -11,8 +11,9 @@ namespace tetrad {
 double peak_gflops(const std::string& simd);
 
 struct MachineLimits {
-  std::string cpu;                              // its name
-  double stream_read_gbs = 0, peak_gflops = 0;  // of all of the pool's threads together
+  std::string cpu;  // its name
+  // Of all of the pool's threads together; int8: products of 8-bit integers added up in 32 bits, 2 operations each.
+  double stream_read_gbs = 0, peak_gflops = 0, peak_int8_gops = 0;
 };
 // A second: reads 512 MiB a few times, then multiplies. Best of several runs, so that other programs count less.
 MachineLimits measure_machine(const Compute& compute);

@@ -63,6 +63,39 @@ void pack_w_tile(const float* rows, std::int64_t stride, std::int64_t cols, bool
       tile_transpose(reinterpret_cast<const std::byte*>(rows + 16 * s), 4 * stride, out + s * kTileN + n, class_floats);
 }
 
+#if TETRAD_SIMD_TARGET == TETRAD_SIMD_AVX2
+TETRAD_SIMD_INLINE __m256i bf16_columns(const std::byte* p, std::int64_t columns) {
+  if (columns >= 16) return _mm256_loadu_si256(reinterpret_cast<const __m256i_u*>(p));
+  alignas(32) std::byte padded[32] = {};
+  __builtin_memcpy(padded, p, static_cast<std::size_t>(2 * columns));
+  return _mm256_load_si256(reinterpret_cast<const __m256i*>(padded));
+}
+
+// `count` rows of a BF16 weight as a tile of pairs; the rest of it zeros.
+void pack_bf16_w_tile(const RawWeight& w, std::int64_t row, std::int64_t count, float* out) {
+  constexpr std::int64_t kAhead = 512;  // bytes: rows are too short for the hardware to find out in time
+  const std::int64_t class_floats = tile_class_floats(w.cols, kTileLanes), bytes = 2 * w.cols;
+  const std::byte* rows = w.data + row * bytes;
+  alignas(32) std::uint32_t block[kTileLanes][16];
+  for (std::int64_t s = 0; s < tile_steps(w.cols); ++s) {
+    const std::int64_t left = w.cols - 16 * s;
+    if (s % 2 == 0) {
+      const std::int64_t ahead = 32 * s + kAhead < bytes ? 32 * s + kAhead : 32 * s + kAhead + (kTileN - 1) * bytes;
+      for (std::int64_t i = 0; i < kTileN; ++i) __builtin_prefetch(rows + i * bytes + ahead);
+    }
+    for (std::int64_t i = 0; i < kTileLanes; ++i) {
+      const std::int64_t j = i + kTileLanes;
+      const __m256i a = i < count ? bf16_columns(rows + i * bytes + 32 * s, left) : _mm256_setzero_si256();
+      const __m256i b = j < count ? bf16_columns(rows + j * bytes + 32 * s, left) : _mm256_setzero_si256();
+      const __m256i low = _mm256_unpacklo_epi16(a, b), high = _mm256_unpackhi_epi16(a, b);
+      _mm256_store_si256(reinterpret_cast<__m256i*>(block[i]), _mm256_permute2x128_si256(low, high, 0x20));
+      _mm256_store_si256(reinterpret_cast<__m256i*>(block[i] + 8), _mm256_permute2x128_si256(low, high, 0x31));
+    }
+    tile_transpose(reinterpret_cast<const std::byte*>(block), 64, out + s * kTileLanes, class_floats);
+  }
+}
+#endif
+
 // A step's kTileN values of w.
 template <bool kPairs>
 TETRAD_SIMD_INLINE void tile_load(const float* w, Part* values) {
@@ -156,6 +189,9 @@ void fill_tiles(KernelTable& table) {
   table.panel_n = kTilePanel * kTileN;
   table.pack_x_tile = pack_x_tile;
   table.pack_w_tile = pack_w_tile;
+#if TETRAD_SIMD_TARGET == TETRAD_SIMD_AVX2
+  table.pack_bf16_w_tile = pack_bf16_w_tile;
+#endif
   table.multiply_panel = multiply_panel;
 }
 #else

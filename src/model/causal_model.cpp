@@ -8,6 +8,7 @@
 #include "model/dense_weights.h"
 #include "model/embedding.h"
 #include "model/expert_pass.h"
+#include "model/larger_than_memory.h"
 #include "model/row_store.h"
 
 namespace tetrad {
@@ -39,6 +40,7 @@ struct CausalModel::Impl {
   std::vector<LayerWeights> layers;
   Embedding embedding;
   OutputHead head;
+  LargerThanMemory larger;
 
   Status run_piece(Context::Impl& state, std::span<const std::int32_t> ids, std::vector<float>& hidden) const;
 };
@@ -62,6 +64,7 @@ Status CausalModel::Impl::run_piece(Context::Impl& state, std::span<const std::i
     const Segment segment = {0, rows, state.length, state.keys[layer].data(), state.values[layer].data()};
     attention_block(context, layers[layer], {&segment, 1}, hidden.data(), rows, buffers);
     route(context, layers[layer], hidden.data(), rows, 0, routing, buffers.normed.data());
+    const auto foreseen = larger.foresee(context, layers, layer, hidden.data(), rows, buffers.normed.data());
     TETRAD_TRY(sum_rows.fill_zero());
     const ExpertPass pass = {.context = context,
                              .checkpoint = checkpoint,
@@ -72,7 +75,10 @@ Status CausalModel::Impl::run_piece(Context::Impl& state, std::span<const std::i
                              .sums = sum_rows,
                              .max_rows = rows * routing.per_token,
                              .max_weight_bytes = static_cast<std::size_t>(-1),
-                             .release = false};
+                             .release = false,
+                             .cache = larger.cache.get(),
+                             .layer = layer,
+                             .foreseen = foreseen};
     TETRAD_TRY(run_experts(pass));
     compute.pool().run(
         ids.size(),
@@ -87,7 +93,7 @@ Status CausalModel::Impl::run_piece(Context::Impl& state, std::span<const std::i
 }
 
 Result<CausalModel> CausalModel::open(const Checkpoint& checkpoint, const ModelConfig& config, const Compute& compute,
-                                      const ForwardOptions& options) {
+                                      const ForwardOptions& options, std::uint64_t expert_cache_bytes) {
   TETRAD_TRY(check_runnable(config));
   std::vector<LayerWeights> layers;
   std::int64_t unscaled = 0;
@@ -97,17 +103,19 @@ Result<CausalModel> CausalModel::open(const Checkpoint& checkpoint, const ModelC
     unscaled += count_unscaled(layers.back(), options);
   }
   warn_unscaled(unscaled, checkpoint, config);
-  Embedding embedding = TETRAD_TRY(Embedding::create(checkpoint, config, compute));
+  Embedding embedding = TETRAD_TRY(Embedding::create(checkpoint, config, compute, expert_cache_bytes > 0));
   OutputHead head = TETRAD_TRY(OutputHead::create(checkpoint, config, compute, options));
+  LargerThanMemory larger = TETRAD_TRY(LargerThanMemory::create(checkpoint, config, layers, head, expert_cache_bytes));
   CausalModel model;
-  model.impl_.reset(
-      new Impl{checkpoint, config, compute, options, std::move(layers), std::move(embedding), std::move(head)});
+  model.impl_.reset(new Impl{checkpoint, config, compute, options, std::move(layers), std::move(embedding),
+                             std::move(head), std::move(larger)});
   return model;
 }
 
 CausalModel::CausalModel() = default;
 CausalModel::CausalModel(CausalModel&&) noexcept = default;
 CausalModel::~CausalModel() = default;
+ExpertCache* CausalModel::expert_cache() const { return impl_->larger.cache.get(); }
 CausalModel::Context::Context() : impl_(std::make_unique<Impl>()) {}
 CausalModel::Context::Context(Context&&) noexcept = default;
 CausalModel::Context::~Context() = default;

@@ -1,6 +1,6 @@
 // A model that keeps its keys and values: feed tokens, get the hidden state of each. For `generate`; later the server's
-// engine. Weights stay mapped; nothing is copied at load but what `dense` asks for. Results equal LayerStream's byte
-// for byte whatever the chunking.
+// engine. Weights stay mapped; nothing is copied at load but what `dense` asks for, unless expert_cache_bytes says that
+// the model is larger than memory (expert_cache.h). Results equal LayerStream's byte for byte whatever the chunking.
 #pragma once
 
 #include <memory>
@@ -10,10 +10,12 @@
 
 namespace tetrad {
 
+class ExpertCache;  // model/expert_cache.h
+
 class CausalModel {
  public:
   static Result<CausalModel> open(const Checkpoint& checkpoint, const ModelConfig& config, const Compute& compute,
-                                  const ForwardOptions& options);
+                                  const ForwardOptions& options, std::uint64_t expert_cache_bytes = 0);
   CausalModel(CausalModel&&) noexcept;
   ~CausalModel();
 
@@ -33,6 +35,7 @@ class CausalModel {
   // Appends `ids` to the context and writes the logits of the last one. logits: [vocab]. Ids outside the vocabulary or
   // a context beyond max_position: an error.
   Status forward(Context& context, std::span<const std::int32_t> ids, std::span<float> logits) const;
+  ExpertCache* expert_cache() const;  // nullptr without
 
  private:
   CausalModel();

@@ -5,6 +5,9 @@
 #include <mutex>
 #include <optional>
 
+#include "base/check.h"
+#include "model/expert_cache.h"
+
 namespace tetrad {
 namespace {
 
@@ -37,6 +40,7 @@ struct RoutedRow {
 struct Part {
   std::size_t expert = 0;
   std::int64_t row = 0, count = 0;
+  const std::array<WeightView, 3>* weights = nullptr;  // gate, up, down
 };
 
 // All routed rows sorted by expert, tokens ascending.
@@ -72,6 +76,7 @@ class Runner {
         up_(gate_.size()) {}
 
   Status run(std::span<RoutedRow> rows, std::span<const Part> parts);
+  Status run_from_cache(RowsByExpert& sorted);
 
  private:
   const KernelTable& kernels() const { return pass_.context.compute.kernels(); }
@@ -83,6 +88,9 @@ class Runner {
   float input_scale(const WeightView& a, const WeightView& b) const;
   Status gather(RoutedRow& row, std::int64_t at, float scale);
   void activate(RoutedRow& row, std::int64_t at, float scale);
+  // The steps of a run over the rows of some parts. `rows` are all rows in the buffers.
+  Status gather_parts(std::span<RoutedRow> rows, std::span<const Part> parts);
+  void compute_parts(std::span<RoutedRow> rows, std::span<const Part> parts);
   Status scatter(std::span<const RoutedRow> rows);
 
   const ExpertPass& pass_;
@@ -143,40 +151,92 @@ Status Runner::scatter(std::span<const RoutedRow> rows) {
   return error.status();
 }
 
-Status Runner::run(std::span<RoutedRow> rows, std::span<const Part> parts) {
-  ThreadPool& pool = pass_.context.compute.pool();
-  std::vector<float> in_scale(rows.size()), down_scale(rows.size());
+// The rows that the parts have in the buffers, in one list.
+std::vector<std::int64_t> rows_of(std::span<const Part> parts) {
+  std::vector<std::int64_t> list;
+  for (const Part& part : parts)
+    for (std::int64_t i = 0; i < part.count; ++i) list.push_back(part.row + i);
+  return list;
+}
+
+Status Runner::gather_parts(std::span<RoutedRow> rows, std::span<const Part> parts) {
+  const OpTimer timer(pass_.context.profile, Op::kGather);
+  std::vector<float> scale(rows.size());
+  for (const Part& part : parts)
+    std::fill_n(scale.begin() + part.row, part.count, input_scale((*part.weights)[0], (*part.weights)[1]));
+  const std::vector<std::int64_t> list = rows_of(parts);
+  FirstError error;
+  pass_.context.compute.pool().run(
+      list.size(),
+      [&](std::size_t i, std::size_t) {
+        const auto row = static_cast<std::size_t>(list[i]);
+        error.take(gather(rows[row], list[i], scale[row]));
+      },
+      8);
+  return error.status();
+}
+
+void Runner::compute_parts(std::span<RoutedRow> rows, std::span<const Part> parts) {
+  const DecoderContext& context = pass_.context;
+  std::vector<float> scale(rows.size());
   std::vector<LinearJob> wide, narrow;
   for (const Part& part : parts) {
-    const auto& [w1, w3, w2] = pass_.weights.experts[part.expert];
-    const auto begin = static_cast<std::ptrdiff_t>(part.row);
-    std::fill_n(in_scale.begin() + begin, part.count, input_scale(w1, w3));
-    std::fill_n(down_scale.begin() + begin, part.count, input_scale(w2, w2));
+    const auto& [w1, w3, w2] = *part.weights;
+    std::fill_n(scale.begin() + part.row, part.count, input_scale(w2, w2));
     wide.push_back({&w1, x(part.row), part.count, hidden_, gate(part.row), width_});
     wide.push_back({&w3, x(part.row), part.count, hidden_, up(part.row), width_});
     narrow.push_back({&w2, gate(part.row), part.count, width_, x(part.row), hidden_});
   }
-  const DecoderContext& context = pass_.context;
-  FirstError error;
-  OpTimer gather_timer(context.profile, Op::kGather);
-  pool.run(
-      rows.size(),
-      [&](std::size_t i, std::size_t) { error.take(gather(rows[i], static_cast<std::int64_t>(i), in_scale[i])); }, 8);
-  gather_timer.stop();
-  TETRAD_TRY(error.status());
   OpTimer wide_timer(context.profile, Op::kGateUp);
   linear(context.compute, context.workspace, wide, bf16());
   wide_timer.stop();
   OpTimer activate_timer(context.profile, Op::kActivate);
-  pool.run(
-      rows.size(), [&](std::size_t i, std::size_t) { activate(rows[i], static_cast<std::int64_t>(i), down_scale[i]); },
+  const std::vector<std::int64_t> list = rows_of(parts);
+  context.compute.pool().run(
+      list.size(),
+      [&](std::size_t i, std::size_t) {
+        const auto row = static_cast<std::size_t>(list[i]);
+        activate(rows[row], list[i], scale[row]);
+      },
       8);
   activate_timer.stop();
-  OpTimer narrow_timer(context.profile, Op::kDown);
+  const OpTimer narrow_timer(context.profile, Op::kDown);
   linear(context.compute, context.workspace, narrow, bf16());
-  narrow_timer.stop();
-  const OpTimer scatter_timer(context.profile, Op::kScatter);
+}
+
+Status Runner::run(std::span<RoutedRow> rows, std::span<const Part> parts) {
+  TETRAD_TRY(gather_parts(rows, parts));
+  compute_parts(rows, parts);
+  const OpTimer timer(pass_.context.profile, Op::kScatter);
   return scatter(rows);
+}
+
+// What is in memory is computed first, the others as the disk brings them.
+Status Runner::run_from_cache(RowsByExpert& sorted) {
+  const std::size_t experts = pass_.weights.experts.size();
+  TETRAD_CHECK(pass_.max_rows >= sorted.begin[experts]);
+  std::vector<std::int64_t> counts(experts);
+  std::vector<Part> all;
+  for (std::size_t e = 0; e < experts; ++e) {
+    counts[e] = sorted.begin[e + 1] - sorted.begin[e];
+    if (counts[e] > 0) all.push_back({e, sorted.begin[e], counts[e], &pass_.weights.experts[e]});
+  }
+  ExpertCache::Pass fetch(*pass_.cache, pass_.layer, counts, pass_.tokens);
+  fetch.foresee(pass_.foreseen);
+  TETRAD_TRY(gather_parts(sorted.rows, all));  // while the first reads are under way
+  for (;;) {
+    OpTimer wait_timer(pass_.context.profile, Op::kFetch);
+    const auto ready = TETRAD_TRY(fetch.next());
+    wait_timer.stop();
+    if (ready.empty()) break;
+    std::vector<Part> parts;
+    for (const ExpertCache::Ready& one : ready)
+      parts.push_back({one.expert, sorted.begin[one.expert], counts[one.expert], one.views});
+    compute_parts(sorted.rows, parts);
+    fetch.done(ready);
+  }
+  const OpTimer timer(pass_.context.profile, Op::kScatter);
+  return scatter(sorted.rows);
 }
 
 void record(const ExpertPass& pass, std::span<const RoutedRow> rows, ExpertActivity& activity) {
@@ -206,9 +266,17 @@ Result<std::vector<ExpertActivity>> run_experts(const ExpertPass& pass) {
   RowsByExpert sorted = sort_by_expert(pass.routing, pass.tokens, experts);
   std::vector<ExpertActivity> activity(experts);
   Runner runner(pass);
-  const auto rows_of = [&](std::size_t e) { return sorted.begin[e + 1] - sorted.begin[e]; };
+  if (pass.cache != nullptr) {
+    TETRAD_TRY(runner.run_from_cache(sorted));
+    for (std::size_t e = 0; e < experts; ++e) {
+      const auto begin = static_cast<std::size_t>(sorted.begin[e]), end = static_cast<std::size_t>(sorted.begin[e + 1]);
+      record(pass, std::span(sorted.rows).subspan(begin, end - begin), activity[e]);
+    }
+    return activity;
+  }
+  const auto has_rows = [&](std::size_t e) { return sorted.begin[e + 1] > sorted.begin[e]; };
   const auto prefetch = [&](std::size_t e) {
-    if (pass.release && e < experts && rows_of(e) > 0)
+    if (pass.release && e < experts && has_rows(e))
       for (const WeightView& weight : pass.weights.experts[e]) pass.checkpoint.prefetch(weight);
   };
 
@@ -234,7 +302,7 @@ Result<std::vector<ExpertActivity>> run_experts(const ExpertPass& pass) {
       for (const WeightView& weight : pass.weights.experts[expert]) weight_bytes += weight.bytes();
       if (!parts.empty() && weight_bytes > pass.max_weight_bytes) break;
       const std::int64_t end = std::min(limit, sorted.begin[expert + 1]);
-      parts.push_back({expert, next - first, end - next});
+      parts.push_back({expert, next - first, end - next, &pass.weights.experts[expert]});
       next = end;
     }
     prefetch(expert + 1);

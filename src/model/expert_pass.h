@@ -1,6 +1,7 @@
 // The experts of one layer over all routed rows: experts in ascending order, several at a time while they are small,
 // each weight read once a pass (an expert with more rows than the buffers hold: once a batch). Each token's sum is
-// accumulated in ascending order of experts, as transformers does.
+// accumulated in ascending order of experts, as transformers does. With an ExpertCache the experts come in the order in
+// which they are in memory; what each computes waits in the buffers, and the sums are the same bytes.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +10,8 @@
 #include "model/row_store.h"
 
 namespace tetrad {
+
+class ExpertCache;  // model/expert_cache.h
 
 struct ExpertPass {
   const DecoderContext& context;
@@ -22,6 +25,9 @@ struct ExpertPass {
   std::size_t max_weight_bytes = std::size_t{64} << 20;  // stored weights taken on at once, but always one expert
   bool release = true;                                   // drop each expert's pages when it is done
   const ExpertVisitor* visitor = nullptr;                // see LayerStream::run_layer
+  ExpertCache* cache = nullptr;  // where the weights are instead; max_rows must then hold all routed rows
+  std::size_t layer = 0;         // for the cache
+  std::span<const std::int32_t> foreseen = {};  // experts that the next layer will probably want, the likeliest first
 };
 
 std::uint64_t expert_bytes_per_row(const ModelConfig& config);

@@ -103,6 +103,7 @@ class OutputHead {
   ~OutputHead();
   // hidden [rows, hidden] as read_hidden gives it -> logits [rows, vocab].
   void logits(std::span<const float> hidden, std::int64_t rows, std::span<float> out) const;
+  WeightView& weight();  // for who keeps its bytes elsewhere
 
  private:
   OutputHead();

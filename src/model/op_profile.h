@@ -17,16 +17,19 @@ enum class Op : std::uint8_t {
   kOutput,
   kRouter,
   kGather,
+  kFetch,  // waiting for experts from disk, with an ExpertCache
   kGateUp,
   kActivate,
   kDown,
   kScatter,
   kHead
 };
-inline constexpr std::array<const char*, 11> kOpNames = {
-    "norm, q, k, v", "norm, rotary, store", "attention",        "output projection",
-    "router",        "gather rows",         "gate, up",         "swiglu",
-    "down",          "weighted sum",        "norm, output head"};
+inline constexpr std::array<const char*, 12> kOpNames = {"norm, q, k, v",    "norm, rotary, store",
+                                                         "attention",        "output projection",
+                                                         "router",           "gather rows",
+                                                         "wait for experts", "gate, up",
+                                                         "swiglu",           "down",
+                                                         "weighted sum",     "norm, output head"};
 
 class OpProfile {
  public:

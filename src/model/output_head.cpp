@@ -58,6 +58,7 @@ Result<OutputHead> OutputHead::create(const Checkpoint& checkpoint, const ModelC
 OutputHead::OutputHead() = default;
 OutputHead::OutputHead(OutputHead&&) noexcept = default;
 OutputHead::~OutputHead() = default;
+WeightView& OutputHead::weight() { return impl_->weight; }
 
 void OutputHead::logits(std::span<const float> hidden, std::int64_t rows, std::span<float> out) const {
   const Impl& impl = *impl_;

@@ -7,6 +7,7 @@
 #include "model/dense_weights.h"
 #include "model/embedding.h"
 #include "model/expert_pass.h"
+#include "model/larger_than_memory.h"
 #include "model/reservation.h"
 #include "model/row_store.h"
 
@@ -29,6 +30,7 @@ struct PagedModel::Impl {
   std::vector<LayerWeights> layers;
   Embedding embedding;
   OutputHead head;
+  LargerThanMemory larger;
   std::unique_ptr<Reservation> pool;
   std::vector<PagedCache> caches;  // of each layer
   Workspace workspace;
@@ -57,6 +59,7 @@ Status PagedModel::Impl::run_experts_of(std::size_t layer, const DecoderContext&
   routing.weights.resize(routing.experts.size());
   route(context, layers[layer], hidden.data(), rows, 0, routing, buffers.normed.data());
   count_experts(layer, routing);
+  const auto foreseen = larger.foresee(context, layers, layer, hidden.data(), rows, buffers.normed.data());
   RowStore hidden_rows = RowStore::on(hidden, config.hidden), sum_rows = RowStore::on(sums, config.hidden);
   TETRAD_TRY(sum_rows.fill_zero());
   const ExpertPass pass = {.context = context,
@@ -68,7 +71,10 @@ Status PagedModel::Impl::run_experts_of(std::size_t layer, const DecoderContext&
                            .sums = sum_rows,
                            .max_rows = rows * routing.per_token,
                            .max_weight_bytes = static_cast<std::size_t>(-1),
-                           .release = false};
+                           .release = false,
+                           .cache = larger.cache.get(),
+                           .layer = layer,
+                           .foreseen = foreseen};
   TETRAD_TRY(run_experts(pass));
   compute.pool().run(
       static_cast<std::size_t>(rows),
@@ -96,15 +102,17 @@ std::uint64_t PagedModel::bytes_per_slot(const ModelConfig& config, bool bf16_ca
 }
 
 Result<PagedModel> PagedModel::open(const Checkpoint& checkpoint, const ModelConfig& config, const Compute& compute,
-                                    const ForwardOptions& options, std::int64_t slots, bool bf16_cache) {
+                                    const ForwardOptions& options, std::int64_t slots, bool bf16_cache,
+                                    std::uint64_t expert_cache_bytes) {
   TETRAD_TRY(check_runnable(config));
   std::vector<LayerWeights> layers;
   for (std::int64_t layer = 0; layer < config.layers; ++layer) {
     layers.push_back(TETRAD_TRY(load_layer(checkpoint, config, layer, options.precision)));
     TETRAD_TRY(quantize_dense(checkpoint, config, compute, options.dense, layer, layers.back()));
   }
-  Embedding embedding = TETRAD_TRY(Embedding::create(checkpoint, config, compute));
+  Embedding embedding = TETRAD_TRY(Embedding::create(checkpoint, config, compute, expert_cache_bytes > 0));
   OutputHead head = TETRAD_TRY(OutputHead::create(checkpoint, config, compute, options));
+  LargerThanMemory larger = TETRAD_TRY(LargerThanMemory::create(checkpoint, config, layers, head, expert_cache_bytes));
   const std::size_t part = static_cast<std::size_t>(slots) * row_bytes(config, bf16_cache);
   std::unique_ptr<Reservation> pool =
       TETRAD_TRY(Reservation::create(part * 2 * static_cast<std::size_t>(config.layers)));
@@ -119,6 +127,7 @@ Result<PagedModel> PagedModel::open(const Checkpoint& checkpoint, const ModelCon
                              std::move(layers),
                              std::move(embedding),
                              std::move(head),
+                             std::move(larger),
                              std::move(pool),
                              std::move(caches),
                              Workspace(compute),
@@ -131,6 +140,7 @@ Result<PagedModel> PagedModel::open(const Checkpoint& checkpoint, const ModelCon
 
 void PagedModel::set_profile(OpProfile* profile) { impl_->profile = profile; }
 std::uint64_t PagedModel::expert_bytes_read() const { return impl_->expert_bytes; }
+ExpertCache* PagedModel::expert_cache() { return impl_->larger.cache.get(); }
 
 PagedModel::PagedModel() = default;
 PagedModel::PagedModel(PagedModel&&) noexcept = default;

@@ -11,7 +11,8 @@
 
 namespace tetrad {
 
-class OpProfile;  // model/op_profile.h
+class ExpertCache;  // model/expert_cache.h
+class OpProfile;    // model/op_profile.h
 
 // Tokens that continue one sequence.
 struct BatchPart {
@@ -23,9 +24,11 @@ struct BatchPart {
 
 class PagedModel {
  public:
-  // Pool of `slots` tokens; its memory is reserved here and made resident in the background.
+  // Pool of `slots` tokens; its memory is reserved here and made resident in the background. expert_cache_bytes: for a
+  // model larger than memory, see expert_cache.h; 0: weights stay mapped.
   static Result<PagedModel> open(const Checkpoint& checkpoint, const ModelConfig& config, const Compute& compute,
-                                 const ForwardOptions& options, std::int64_t slots, bool bf16_cache);
+                                 const ForwardOptions& options, std::int64_t slots, bool bf16_cache,
+                                 std::uint64_t expert_cache_bytes = 0);
   static std::uint64_t bytes_per_slot(const ModelConfig& config, bool bf16_cache);
   PagedModel(PagedModel&&) noexcept;
   ~PagedModel();
@@ -37,6 +40,7 @@ class PagedModel {
   Status forward(std::span<const BatchPart> parts, const LogitVisitor& visit);
   void set_profile(OpProfile* profile);     // what the next passes add their times to; nullptr: nothing
   std::uint64_t expert_bytes_read() const;  // by all passes so far: each expert that a pass used, once
+  ExpertCache* expert_cache();              // nullptr without
 
  private:
   PagedModel();

@@ -12,9 +12,9 @@ constexpr std::size_t kPiece = std::size_t{64} << 20;  // between looks at stop_
 
 }  // namespace
 
-Result<std::unique_ptr<Reservation>> Reservation::create(std::size_t bytes) {
+Result<std::unique_ptr<Reservation>> Reservation::create(std::size_t bytes, const char* what) {
   void* data = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (data == MAP_FAILED) return io_error("cannot reserve memory", "key/value pool", errno);
+  if (data == MAP_FAILED) return io_error("cannot reserve memory", what, errno);
   std::unique_ptr<Reservation> memory(new Reservation);
   memory->data_ = static_cast<std::byte*>(data);
   memory->bytes_ = bytes;

@@ -1,5 +1,5 @@
 // A large piece of zeroed memory, made resident by a thread of its own so that neither the start nor a request waits
-// for it. Used by paged_model.cpp.
+// for it. Used by paged_model.cpp, expert_cache.cpp and resident_weights.cpp.
 #pragma once
 
 #include <atomic>
@@ -13,7 +13,7 @@ namespace tetrad {
 
 class Reservation {
  public:
-  static Result<std::unique_ptr<Reservation>> create(std::size_t bytes);
+  static Result<std::unique_ptr<Reservation>> create(std::size_t bytes, const char* what = "key/value pool");
   ~Reservation();
   Reservation(const Reservation&) = delete;
   Reservation& operator=(const Reservation&) = delete;

@@ -49,10 +49,13 @@ TETRAD_SIMD_INLINE F32x16 nv_add_dot(const NvCodes& w, F32x16 w_scale, const NvP
   return {nv_add_half(w, w_scale.lo, x.at, 0, sum.lo), nv_add_half(w, w_scale.hi, x.at + 32, 1, sum.hi)};
 }
 
-// Integers of 16 columns as 8 pairs of 16 bits.
+// Integers of 16 columns as 8 pairs of 16 bits, as nt_decode has them.
 TETRAD_SIMD_INLINE void nv_pairs(F32x16 q, std::int32_t* out) {
   const __m256i packed = _mm256_packs_epi32(_mm256_cvtps_epi32(q.lo), _mm256_cvtps_epi32(q.hi));
-  _mm256_storeu_si256(reinterpret_cast<__m256i_u*>(out), _mm256_permute4x64_epi64(packed, 0xD8));
+  const __m256i pairs =
+      _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 8, 9, 4, 5, 12, 13, 2, 3, 10, 11, 6, 7, 14, 15));
+  const __m256i ordered = _mm256_shuffle_epi8(_mm256_permute4x64_epi64(packed, 0xD8), pairs);
+  _mm256_storeu_si256(reinterpret_cast<__m256i_u*>(out), ordered);
 }
 
 // The low bytes of 16 lanes, those of even columns first.
