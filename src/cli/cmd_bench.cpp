@@ -303,6 +303,7 @@ Status run_bench(const BenchFlags& flags, const CommonFlags& common) {
   const bool bf16 = flags.cache_type != "float32";
   MemoryRequest memory = TETRAD_TRY(memory_request(opened, flags.expert_cache));
   memory.bytes_per_token = PagedModel::bytes_per_slot(opened.config, bf16);
+  memory.step_tokens = std::max(std::min(context, flags.chunk), most);
   const std::uint64_t cache_bytes = TETRAD_TRY(plan_expert_cache(memory, slots));
   Machine machine = {measure_machine(compute), cache_bytes > 0 ? disk_read_gbs(opened.checkpoint, kDiskSeconds) : 0};
   auto model = TETRAD_TRY(PagedModel::open(opened.checkpoint, opened.config, compute, {}, slots, bf16, cache_bytes));

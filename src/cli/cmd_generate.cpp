@@ -147,6 +147,7 @@ Status run_generate(const GenerateFlags& flags, const CommonFlags& common) {
   options.activations = flags.activations == "nvfp4" ? ActivationFormat::kNvfp4 : ActivationFormat::kBF16;
   MemoryRequest memory = TETRAD_TRY(memory_request(opened, flags.expert_cache));
   memory.bytes_per_token = PagedModel::bytes_per_slot(opened.config, false);
+  memory.step_tokens = std::min<std::int64_t>(memory.step_tokens, static_cast<std::int64_t>(prompt.size()));
   const std::int64_t tokens = static_cast<std::int64_t>(prompt.size()) + flags.max_tokens;
   const std::uint64_t cache = TETRAD_TRY(plan_expert_cache(memory, std::min(tokens, opened.config.max_position)));
   const auto model = TETRAD_TRY(CausalModel::open(opened.checkpoint, opened.config, compute, options, cache));

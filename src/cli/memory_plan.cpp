@@ -9,6 +9,8 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/units.h"
+#include "model/decoder.h"
+#include "model/expert_pass.h"
 
 namespace tetrad {
 namespace {
@@ -39,13 +41,16 @@ struct Budget {
 
 Budget budget_of(const MemoryRequest& request) {
   const double part = request.fraction * static_cast<double>(request.machine_bytes);
-  const double free = kOfAvailable * static_cast<double>(request.available_bytes);
+  const double buffers = static_cast<double>(request.step_tokens) * static_cast<double>(request.buffer_bytes_per_token);
+  const double free = std::max(0.0, kOfAvailable * static_cast<double>(request.available_bytes) - buffers);
   Budget budget;
   budget.bytes = static_cast<std::uint64_t>(std::min(part, free));
-  budget.text = format_bytes(budget.bytes) + " (" +
-                (free < part ? fmt::format("{:g} of {} available", kOfAvailable, format_bytes(request.available_bytes))
-                             : fmt::format("{:g} of {}", request.fraction, format_bytes(request.machine_bytes))) +
-                ")";
+  budget.text =
+      fmt::format("{} ({})", format_bytes(budget.bytes),
+                  free < part ? fmt::format("{:g} of {} available, less {} of buffers", kOfAvailable,
+                                            format_bytes(request.available_bytes),
+                                            format_bytes(static_cast<std::uint64_t>(buffers)))
+                              : fmt::format("{:g} of {}", request.fraction, format_bytes(request.machine_bytes)));
   return budget;
 }
 
@@ -150,6 +155,10 @@ Result<MemoryRequest> memory_request(const Model& model, const std::string& expe
   request.one_expert_bytes = request.expert_bytes / static_cast<std::uint64_t>(std::max<std::int64_t>(
                                                         1, model.config.layers * model.config.experts));
   request.context_length = model.config.max_position;
+  request.buffer_bytes_per_token =
+      AttentionBuffers::bytes_per_row(model.config) +
+      static_cast<std::uint64_t>(model.config.experts_per_token) * expert_bytes_per_row(model.config) +
+      2 * static_cast<std::uint64_t>(model.config.hidden) * sizeof(float);
   const MemoryLimits limits = memory_limits();
   request.machine_bytes = limits.total;
   request.available_bytes = limits.available;

@@ -19,6 +19,8 @@ struct MemoryRequest {
   double fraction = 0.85;             // of the machine's memory, for weights, keys and values together
   std::int64_t max_total_tokens = 0;  // 0: what fits, at most kContexts contexts
   std::uint64_t machine_bytes = 0, available_bytes = 0;
+  std::int64_t step_tokens = 512;  // of the largest step; what is available must hold its buffers too
+  std::uint64_t buffer_bytes_per_token = 0;
   std::optional<std::uint64_t> expert_cache;  // bytes; 0: off; nothing: when the model does not fit
 };
 

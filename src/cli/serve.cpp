@@ -103,6 +103,8 @@ Result<EngineOptions> engine_options(const ServeFlags& flags, const Model& model
   MemoryRequest memory = TETRAD_TRY(memory_request(model, flags.expert_cache));
   if (flags.context > 0) memory.context_length = std::min(flags.context, model.config.max_position);
   if (flags.chunk < 0) options.chunked_prefill_size = memory.context_length;
+  constexpr std::int64_t kLongPrompt = 8192;  // with whole prompts as chunks: few come near the context
+  memory.step_tokens = std::max(std::min(options.chunked_prefill_size, kLongPrompt), flags.max_running);
   memory.fraction = flags.fraction;
   memory.max_total_tokens = flags.max_total_tokens;
   memory.bytes_per_token = PagedModel::bytes_per_slot(model.config, false);
