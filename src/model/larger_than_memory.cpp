@@ -12,13 +12,9 @@ Result<LargerThanMemory> LargerThanMemory::create(const Checkpoint& checkpoint, 
                                                   std::uint64_t cache_bytes) {
   LargerThanMemory larger;
   if (cache_bytes == 0) return larger;
-  std::vector<WeightView*> dense;
-  const auto add = [&](WeightView& weight) {  // those in 8 bits were made at load: they are resident already
-    if (weight.format != WeightFormat::kInt8Row && weight.format != WeightFormat::kFp8Row) dense.push_back(&weight);
-  };
-  add(head.weight());
+  std::vector<WeightView*> dense = {&head.weight()};
   for (LayerWeights& layer : layers)
-    for (WeightView* weight : {&layer.q, &layer.k, &layer.v, &layer.o, &layer.router}) add(*weight);
+    for (WeightView* weight : {&layer.q, &layer.k, &layer.v, &layer.o, &layer.router}) dense.push_back(weight);
   larger.dense = TETRAD_TRY(ResidentWeights::load(checkpoint, dense));
   larger.cache = TETRAD_TRY(ExpertCache::create(checkpoint, layers, config.experts_per_token, cache_bytes));
   return larger;
