@@ -26,7 +26,7 @@ for arguments in (["bench", nvfp4], ["serve", nvfp4], ["generate", nvfp4, "--pro
 
 # eval of a model against itself: the reference keeps its weights, so that the option's own divergence is what it prints
 def divergence(*flags):
-    result = json.loads(run("eval", nvfp4, nvfp4, "--data", MODEL / "data" / "eval.jsonl", "--max-tokens", 3000, "--json", "-", "--quiet", *flags).stdout)
+    result = json.loads(run("eval", nvfp4, nvfp4, "--data", MODEL / "data" / "eval.jsonl", "--max-tokens", 1000, "--json", "-", "--quiet", *flags).stdout)
     return result["dense_weights"], result["candidates"][0]["kld"]["mean"]
 
 
