@@ -7,9 +7,9 @@ import subprocess
 import sys
 import time
 
-from _common import MODEL, TETRAD, check, digest, run, scratch
+from _common import MODEL, SANITIZED, TETRAD, check, digest, run, scratch
 
-KILLS = int(sys.argv[2]) if len(sys.argv) > 2 else 30
+KILLS = int(sys.argv[2]) if len(sys.argv) > 2 else 6 if SANITIZED else 30
 base = scratch()
 
 

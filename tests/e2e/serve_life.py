@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 
-from _common import SANITIZED, MODEL, check, run, scratch
+from _common import MODEL, SANITIZED, check, run, scratch
 from _server import Server, at_once, merge_chat, until
 
 CHAT, TEXT = "/v1/chat/completions", "/v1/completions"
