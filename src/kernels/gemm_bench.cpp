@@ -43,7 +43,8 @@ constexpr Case kCases[] = {
     {"int8row", WeightFormat::kInt8Row, 2, 24576, 3072},  {"fp8row", WeightFormat::kFp8Row, 2, 24576, 3072},
     {"int8row", WeightFormat::kInt8Row, 4, 6144, 3072},   {"fp8row", WeightFormat::kFp8Row, 4, 6144, 3072},
     {"int8row", WeightFormat::kInt8Row, 8, 6144, 3072},   {"fp8row", WeightFormat::kFp8Row, 8, 6144, 3072},
-    {"int8row", WeightFormat::kInt8Row, 512, 1536, 3072},
+    {"int8row", WeightFormat::kInt8Row, 512, 1536, 3072}, {"nvfp4", WeightFormat::kNvfp4, 1, 49152, 3072},
+    {"nvfp4", WeightFormat::kNvfp4, 4, 49152, 3072},
 };
 
 void run_case(benchmark::State& state, const Case& c, const std::string& target, double peak) {
