@@ -64,13 +64,24 @@ inline void score_rows(const AttendArgs& args, const AttendState& state, std::in
     store(state.scores + (row + i) * kAttendKeyTile + column, acc[i] * set1(args.scale));
 }
 
-// The hardware does not foresee where the next slots lie.
-TETRAD_SIMD_INLINE void prefetch_rows(const AttendArgs& args, const std::byte* pool, std::int64_t first,
-                                      std::int64_t last) {
+// What is read next: rows of `pool` up to `end`, then rows of `next` from `next_begin` on; `keys` is the context.
+struct Upcoming {
+  const std::byte *pool, *next;
+  std::int64_t end, next_begin, keys;
+};
+constexpr std::int64_t kFetchAhead = 64;  // rows
+
+// The hardware does not foresee where the next slots lie. Into L2: in L1 they would push out scores and transposed
+// keys.
+TETRAD_SIMD_INLINE void prefetch_rows(const AttendArgs& args, const Upcoming& coming, std::int64_t first,
+                                      std::int64_t count) {
   const std::int64_t size = args.paged_bf16 ? 2 : 4;
-  for (std::int64_t i = first; i < last; ++i) {
-    const std::byte* row = pool + args.slots[i] * args.kv_stride * size;
-    for (std::int64_t line = 0; line < args.head_dim * size; line += 64) __builtin_prefetch(row + line);
+  for (std::int64_t i = first + kFetchAhead; i < first + kFetchAhead + count; ++i) {
+    const bool now = i < coming.end;
+    const std::int64_t key = now ? i : coming.next_begin + i - coming.end;
+    if (key >= coming.keys) return;
+    const std::byte* row = (now ? coming.pool : coming.next) + args.slots[key] * args.kv_stride * size;
+    for (std::int64_t line = 0; line < args.head_dim * size; line += 64) __builtin_prefetch(row + line, 0, 2);
   }
 }
 
@@ -127,11 +138,12 @@ inline void score_keys(const AttendArgs& args, const AttendState& state, std::in
   for (; row < args.rows; ++row) score_rows<kPairs, 1>(args, state, row, column);
 }
 
-inline void score_tile(const AttendArgs& args, const AttendState& state, std::int64_t begin, std::int64_t end) {
+inline void score_tile(const AttendArgs& args, const AttendState& state, std::int64_t begin, std::int64_t end,
+                       std::int64_t keys) {
   const bool bf16 = args.slots != nullptr && args.paged_bf16, pairs = kKeyPairs && bf16 && args.head_dim % 32 == 0;
   for (std::int64_t first = begin; first < end; first += 16) {
     const std::int64_t count = end - first < 16 ? end - first : 16;
-    if (args.slots != nullptr) prefetch_rows(args, args.paged_k, first + count, end - first < 32 ? end : first + 32);
+    if (args.slots != nullptr) prefetch_rows(args, {args.paged_k, args.paged_v, end, begin, keys}, first, count);
     if (bf16 && !pairs) {
       const KvRows rows = widen(args, args.paged_k, first, count, state.gathered);
       for (std::int64_t i = count * args.head_dim; i < 16 * args.head_dim; ++i) state.gathered[i] = 0.0F;
@@ -239,7 +251,8 @@ inline void value_keys(const AttendArgs& args, const AttendState& state, std::in
   if (row < args.rows) value_group<kBf16, 1>(args, state, begin, row, first, last, v);
 }
 
-inline void value_tile(const AttendArgs& args, const AttendState& state, std::int64_t begin, std::int64_t end) {
+inline void value_tile(const AttendArgs& args, const AttendState& state, std::int64_t begin, std::int64_t end,
+                       std::int64_t keys) {
   if (args.slots == nullptr) {
     const auto* at = reinterpret_cast<const std::byte*>(args.v + begin * args.kv_stride);
     return value_keys<false>(args, state, begin, 0, end - begin, {at, args.kv_stride * 4, false});
@@ -247,7 +260,7 @@ inline void value_tile(const AttendArgs& args, const AttendState& state, std::in
   const bool once = args.rows <= kValueRows;
   for (std::int64_t first = begin; first < end; first += kAttendValueKeys) {
     const std::int64_t count = end - first < kAttendValueKeys ? end - first : kAttendValueKeys, at = first - begin;
-    prefetch_rows(args, args.paged_v, first + count, end - first < 2 * kAttendValueKeys ? end : first + 2 * count);
+    prefetch_rows(args, {args.paged_v, args.paged_k, end, end, keys}, first, count);
     const KvRows v = args.paged_bf16 && !once
                          ? widen(args, args.paged_v, first, count, state.gathered)
                          : stored_rows(args, args.paged_v, nullptr, first, count, count, state.gathered);
@@ -274,10 +287,10 @@ void attend(const AttendArgs& args) {
   const std::int64_t keys = args.first_position + (args.rows - 1) / args.group + 1;
   for (std::int64_t begin = 0; begin < keys; begin += kAttendKeyTile) {
     const std::int64_t count = keys - begin < kAttendKeyTile ? keys - begin : kAttendKeyTile;
-    score_tile(args, state, begin, begin + count);
+    score_tile(args, state, begin, begin + count, keys);
     for (std::int64_t row = 0; row < args.rows; ++row)
       if (const std::int64_t seen = keys_seen(args, row, begin); seen > 0) softmax_row(args, state, row, seen);
-    value_tile(args, state, begin, begin + count);
+    value_tile(args, state, begin, begin + count, keys);
   }
   for (std::int64_t row = 0; row < args.rows; ++row) {
     const F32x16 factor = set1(1.0F / state.totals[row]);

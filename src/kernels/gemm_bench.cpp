@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/rng.h"
+#include "kernels/attention_bench.h"
 #include "kernels/linear.h"
 #include "kernels/machine_limits.h"
 
@@ -96,6 +97,7 @@ int main(int argc, char** argv) {
           fmt::format("{}/{}/{}x{}x{}", target, c.name, c.m, c.n, c.k).c_str(),
           [&c, target, peak](benchmark::State& state) { tetrad::run_case(state, c, target, peak); })
           ->Unit(benchmark::kMicrosecond);
+    tetrad::register_attention_benchmarks(target, peak);
   }
   benchmark::RunSpecifiedBenchmarks();
 }

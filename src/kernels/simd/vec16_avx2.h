@@ -108,6 +108,11 @@ TETRAD_SIMD_INLINE __m256 bf16_half(const std::byte* p) {
   const __m128i raw = _mm_loadu_si128(reinterpret_cast<const __m128i_u*>(p));
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(raw), 16));
 }
+// Not by memcpy: GCC 12 has the value go through memory in four pieces, and each load waits for them (values in
+// attention were read at a quarter of the speed).
+TETRAD_SIMD_INLINE F32x16 from_f32(const std::byte* p) {
+  return load(static_cast<const float*>(static_cast<const void*>(p)));
+}
 TETRAD_SIMD_INLINE F32x16 from_bf16(const std::byte* p) { return {bf16_half(p), bf16_half(p + 16)}; }
 TETRAD_SIMD_INLINE __m256 pair_low_half(__m256 a) {
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(a), 16));

@@ -61,6 +61,7 @@ TETRAD_SIMD_INLINE Mask16 mask_or(Mask16 a, Mask16 b) { return {static_cast<__mm
 TETRAD_SIMD_INLINE Mask16 mask_not(Mask16 a) { return {static_cast<__mmask16>(~a.bits)}; }
 TETRAD_SIMD_INLINE std::uint32_t mask_bits(Mask16 a) { return a.bits; }
 
+TETRAD_SIMD_INLINE F32x16 from_f32(const std::byte* p) { return {_mm512_loadu_ps(static_cast<const void*>(p))}; }
 TETRAD_SIMD_INLINE F32x16 from_bf16(const std::byte* p) {
   const __m256i raw = _mm256_loadu_si256(reinterpret_cast<const __m256i_u*>(p));
   return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(raw), 16))};

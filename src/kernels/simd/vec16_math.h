@@ -1,11 +1,5 @@
 // Functions written once on top of F32x16, hence the same bits on every target.
 
-TETRAD_SIMD_INLINE F32x16 from_f32(const std::byte* p) {
-  F32x16 r;
-  __builtin_memcpy(&r, p, sizeof(r));
-  return r;
-}
-
 // e^x within 2 ulp (tested against double precision over the whole range): x = n ln 2 + r, |r| <= ln 2 / 2, a degree-6
 // minimax-like polynomial (Taylor to degree 7, error below 2^-27 relative) and two exact scalings, so that subnormal
 // results are rounded once and overflow gives infinity. NaN stays NaN.

@@ -96,6 +96,11 @@ TETRAD_SIMD_INLINE std::uint16_t load_u16(const std::byte* p) {
   __builtin_memcpy(&bits, p, 2);
   return bits;
 }
+TETRAD_SIMD_INLINE F32x16 from_f32(const std::byte* p) {
+  F32x16 r;
+  __builtin_memcpy(&r, p, sizeof(r));
+  return r;
+}
 TETRAD_SIMD_INLINE F32x16 from_bf16(const std::byte* p) { TETRAD_LANES(bf16_to_float(load_u16(p + 2 * j))); }
 TETRAD_SIMD_INLINE float pair_half(float a, bool high) {
   std::uint32_t bits;
