@@ -63,7 +63,9 @@ std::int64_t task_rows(const KernelTable& kernels, const LinearJob& job, Packing
   if (packing == Packing::kTiles) return panel_rows(kernels, *job.weight);
   if (packing == Packing::kNvfp4Tiles)
     return std::max<std::int64_t>(96 / kernels.nvfp4_panel_n, 1) * kernels.nvfp4_panel_n;
-  const std::int64_t fit = std::max<std::int64_t>(kPanelFloats / padded(job.weight->cols), 1);
+  // What is read as it is stored needs no room, and the longer a task, the fewer bytes that nothing has fetched ahead.
+  const bool stored = packing == Packing::kPlanes || direct(kernels, job);
+  const std::int64_t fit = stored ? 192 : std::max<std::int64_t>(kPanelFloats / padded(job.weight->cols), 1);
   const std::int64_t share = job.weight->rows / static_cast<std::int64_t>(4 * threads) + 1;
   const std::int64_t rows = std::min({fit, std::max<std::int64_t>(share, 48), std::int64_t{192}});
   return rows >= 12 ? rows / 12 * 12 : rows;
