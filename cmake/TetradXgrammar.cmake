@@ -7,9 +7,10 @@ endif()
 file(GLOB_RECURSE xgrammar_sources ${TETRAD_XGRAMMAR_DIR}/cpp/*.cc)
 list(FILTER xgrammar_sources EXCLUDE REGEX "/cpp/(tvm_ffi|nanobind)")
 add_library(xgrammar STATIC EXCLUDE_FROM_ALL ${xgrammar_sources})
+set_target_properties(xgrammar PROPERTIES UNITY_BUILD OFF)  # its files repeat names
 target_include_directories(xgrammar SYSTEM PUBLIC ${TETRAD_XGRAMMAR_DIR}/include ${TETRAD_XGRAMMAR_DIR}/3rdparty/picojson ${TETRAD_XGRAMMAR_DIR}/3rdparty/dlpack/include)
 target_compile_definitions(xgrammar PRIVATE XGRAMMAR_ENABLE_CPPTRACE=0)
-target_compile_options(xgrammar PRIVATE -w -O2)
+target_compile_options(xgrammar PRIVATE -w $<$<CONFIG:Release>:-O2>)  # else the preset's -O1: instrumented, -O2 takes twice as long to compile
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   # Clang 19 rejects its incomplete types in libstdc++'s variants, GCC takes them: without sanitizers, since theirs differ.
   set_target_properties(xgrammar PROPERTIES CXX_COMPILER_LAUNCHER "sh;${CMAKE_SOURCE_DIR}/tools/compile_with.sh;g++")

@@ -13,7 +13,7 @@ namespace tetrad {
 namespace {
 
 using Kind = ParsedEvent::Kind;
-constexpr std::int64_t kMaxTopLogprobs = 20, kMaxPromptLogprobs = 20;
+constexpr std::int64_t kMaxPromptLogprobs = 20;
 
 struct Chat {
   std::string id, model;
@@ -216,7 +216,7 @@ class StreamedChat final : public Answer {
 };
 
 // -1: no logprobs.
-ApiResult<std::int64_t> read_logprobs(const Fields& fields) {
+ApiResult<std::int64_t> read_chat_logprobs(const Fields& fields) {
   const bool wanted = TETRAD_API_TRY(fields.boolean("logprobs", false));
   const auto tops = TETRAD_API_TRY(fields.integer("top_logprobs", 0, kMaxTopLogprobs));
   if (!wanted && tops.value_or(0) > 0) return bad_field("top_logprobs", "wants logprobs to be true");
@@ -233,7 +233,7 @@ OpenResult open_chat(Context& context, const HttpRequest&, const Json& body) {
   chat.model = TETRAD_API_TRY(context.model_name(model));
   const GenerationFields wanted = TETRAD_API_TRY(read_generation(fields, context));
   if (wanted.max_tokens == 0) return bad_field(wanted.max_tokens_field, "must be at least 1");
-  const std::int64_t logprobs = TETRAD_API_TRY(read_logprobs(fields));
+  const std::int64_t logprobs = TETRAD_API_TRY(read_chat_logprobs(fields));
   chat.prompt_logprobs = TETRAD_API_TRY(fields.integer("prompt_logprobs", 0, kMaxPromptLogprobs)).value_or(-1);
   if (chat.prompt_logprobs >= 0 && wanted.stream) return bad_field("prompt_logprobs", "does not go with stream");
   ChatPrompt prompt = TETRAD_API_TRY(read_chat_prompt(body, context));

@@ -7,13 +7,13 @@ namespace {
 
 using testing::HasSubstr;
 
-const Json kTool = {
+const Json kChatTool = {
     {"type", "function"},
     {"function",
      {{"name", "weather"},
       {"parameters",
        {{"type", "object"}, {"properties", {{"city", {{"type", "string"}}}, {"days", {{"type", "integer"}}}}}}}}}};
-constexpr const char* kCall =
+constexpr const char* kWeatherCall =
     "<minimax:tool_call>\n<invoke name=\"weather\">\n<parameter name=\"city\">Bonn \"B\"</parameter>\n"
     "<parameter name=\"days\">3</parameter>\n</invoke>\n</minimax:tool_call>";
 
@@ -74,9 +74,9 @@ TEST_F(ChatTest, WholeAnswerWithThought) {
 }
 
 TEST_F(ChatTest, ToolCallsWholeAndStreamed) {
-  say(std::string("thinking\n</think>\n\nOne moment.\n") + kCall);
+  say(std::string("thinking\n</think>\n\nOne moment.\n") + kWeatherCall);
   Json json = body();
-  json["tools"] = {kTool};
+  json["tools"] = {kChatTool};
   const Json whole = chat(json).json();
   const Json& call = whole["choices"][0]["message"]["tool_calls"][0];
   EXPECT_EQ(call["type"], "function");
@@ -100,9 +100,9 @@ TEST_F(ChatTest, ToolCallsWholeAndStreamed) {
 }
 
 TEST_F(ChatTest, OneCallWhenCallsMustNotBeParallel) {
-  say(std::string("x</think>") + kCall + "\n" + kCall);
+  say(std::string("x</think>") + kWeatherCall + "\n" + kWeatherCall);
   Json json = body();
-  json["tools"] = {kTool};
+  json["tools"] = {kChatTool};
   EXPECT_EQ(chat(json).json()["choices"][0]["message"]["tool_calls"].size(), 2U);
   EXPECT_TRUE(chat(json).json()["choices"][0]["message"]["content"].is_null());
   json["parallel_tool_calls"] = false;
@@ -296,7 +296,7 @@ TEST_F(ChatTest, BadRequestsAreNamed) {
       {"tool_choice", {{"tool_choice", "required"}}},
       {"tool_choice", {{"tool_choice", 1}}},
       {"tool_choice.function.name",
-       {{"tool_choice", {{"type", "function"}, {"function", {{"name", "x"}}}}}, {"tools", {kTool}}}},
+       {{"tool_choice", {{"type", "function"}, {"function", {{"name", "x"}}}}}, {"tools", {kChatTool}}}},
       {"response_format", {{"response_format", "json_object"}}},
       {"response_format.json_schema", {{"response_format", {{"type", "json_schema"}}}}},
       {"response_format.type", {{"response_format", {{"type", "xml"}}}}},

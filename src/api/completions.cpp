@@ -13,7 +13,7 @@ namespace tetrad {
 namespace {
 
 constexpr std::size_t kMaxChoices = 4096;
-constexpr std::int64_t kDefaultTokens = 16, kMaxLogprobs = 20;
+constexpr std::int64_t kDefaultCompletionTokens = 16, kMaxLogprobs = 20;
 
 struct Prompt {
   std::vector<std::int32_t> ids;
@@ -159,7 +159,7 @@ OpenResult open_completions(Context& context, const HttpRequest&, const Json& bo
   const auto model = TETRAD_API_TRY(fields.text("model"));
   shape.model = TETRAD_API_TRY(context.model_name(model));
   GenerationFields wanted = TETRAD_API_TRY(read_generation(fields, context));
-  if (!wanted.max_tokens) wanted.max_tokens = kDefaultTokens;
+  if (!wanted.max_tokens) wanted.max_tokens = kDefaultCompletionTokens;
   TETRAD_API_TRY(check_best_of(fields, wanted));
   shape.logprobs = TETRAD_API_TRY(fields.integer("logprobs", 0, kMaxLogprobs)).value_or(-1);
   shape.prompt_logprobs = TETRAD_API_TRY(fields.integer("prompt_logprobs", 0, kMaxLogprobs)).value_or(-1);

@@ -9,7 +9,7 @@
 namespace tetrad {
 namespace {
 
-constexpr std::int64_t kMaxChoices = 128;
+constexpr std::int64_t kMaxCopies = 128;
 constexpr std::size_t kMaxStops = 32, kMaxStopTokens = 1024;
 
 ApiStatus read_logit_bias(const Fields& fields, const Context& context, SamplingParams& sampling) {
@@ -79,7 +79,7 @@ ApiStatus read_sampling(const Fields& fields, const Context& context, Generation
       out.max_tokens_field = fields.name(key);
     }
   for (const char* key : {"min_tokens", "min_new_tokens"}) take(TETRAD_API_TRY(fields.integer(key, 0)), out.min_tokens);
-  take(TETRAD_API_TRY(fields.integer("n", 1, kMaxChoices)), out.n);
+  take(TETRAD_API_TRY(fields.integer("n", 1, kMaxCopies)), out.n);
   out.stop = TETRAD_API_TRY(fields.texts("stop", kMaxStops));
   for (const std::string& stop : out.stop)
     if (stop.empty()) return bad_field(fields.name("stop"), "holds an empty text");

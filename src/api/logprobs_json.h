@@ -1,4 +1,4 @@
-// Logprobs in the shapes of OpenAI's APIs. Used by chat.cpp and completions.cpp.
+// Logprobs in the shapes of OpenAI's APIs. Used by chat.cpp, responses.cpp and completions.cpp.
 #pragma once
 
 #include <optional>
@@ -11,6 +11,8 @@
 #include "tokenizer/tokenizer.h"
 
 namespace tetrad {
+
+inline constexpr std::int64_t kMaxTopLogprobs = 20;
 
 // {"token", "logprob", "bytes", "top_logprobs": [{"token", "logprob", "bytes"}, ...]}; bytes are the token's own, also
 // where they are no UTF-8 by themselves.

@@ -17,7 +17,7 @@ struct Message {
   bool stream = false, show_thinking = true;
 };
 
-Json usage_json(const Usage& usage) {
+Json messages_usage(const Usage& usage) {
   return {{"input_tokens", usage.prompt_tokens - usage.cached_tokens},
           {"cache_creation_input_tokens", 0},
           {"cache_read_input_tokens", usage.cached_tokens},
@@ -57,7 +57,7 @@ class MessageAnswer final : public Answer {
     if (!message_.stream) return to_text(message_json(usage));
     emit({{"type", "message_delta"},
           {"delta", {{"stop_reason", reason_}, {"stop_sequence", sequence_}}},
-          {"usage", usage_json(usage)}});
+          {"usage", messages_usage(usage)}});
     emit({{"type", "message_stop"}});
     return std::exchange(out_, {});
   }
@@ -146,9 +146,10 @@ class MessageAnswer final : public Answer {
   }
 
   Json message_json(const Usage& usage) const {
-    return {{"id", message_.id},          {"type", "message"},         {"role", "assistant"},
-            {"model", message_.model},    {"content", content_},       {"stop_reason", reason_},
-            {"stop_sequence", sequence_}, {"usage", usage_json(usage)}};
+    return {{"id", message_.id},          {"type", "message"},
+            {"role", "assistant"},        {"model", message_.model},
+            {"content", content_},        {"stop_reason", reason_},
+            {"stop_sequence", sequence_}, {"usage", messages_usage(usage)}};
   }
 
   Context& context_;

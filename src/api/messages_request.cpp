@@ -134,7 +134,7 @@ ApiStatus add_message(const Json& message, const std::string& name, Json& messag
   return {};
 }
 
-ApiStatus read_tools(const Fields& body, Json& chat) {
+ApiStatus read_messages_tools(const Fields& body, Json& chat) {
   const Json* tools = TETRAD_API_TRY(body.array("tools"));
   if (tools == nullptr) return {};
   Json list = Json::array();
@@ -245,7 +245,7 @@ ApiResult<Json> read_messages_request(const Json& json) {
   const Json& last = messages.back();
   if (last["role"] == "assistant" && !last.contains("tool_calls")) chat["continue_final_message"] = true;
   chat["messages"] = std::move(messages);
-  TETRAD_API_TRY(read_tools(body, chat));
+  TETRAD_API_TRY(read_messages_tools(body, chat));
   TETRAD_API_TRY(read_tool_choice(body, chat));
   TETRAD_API_TRY(read_thinking(body, chat));
   return chat;

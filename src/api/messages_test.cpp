@@ -9,10 +9,10 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-const Json kTool = {{"name", "weather"},
-                    {"description", "of a city"},
-                    {"input_schema", {{"type", "object"}, {"properties", {{"city", {{"type", "string"}}}}}}}};
-constexpr const char* kCall =
+const Json kMessagesTool = {{"name", "weather"},
+                            {"description", "of a city"},
+                            {"input_schema", {{"type", "object"}, {"properties", {{"city", {{"type", "string"}}}}}}}};
+constexpr const char* kCityCall =
     "<minimax:tool_call>\n<invoke name=\"weather\">\n<parameter name=\"city\">Bonn</parameter>\n</invoke>\n"
     "</minimax:tool_call>";
 
@@ -54,9 +54,9 @@ TEST_F(MessagesTest, WholeAnswer) {
 }
 
 TEST_F(MessagesTest, ToolsWholeAndStreamed) {
-  say(std::string("thinking</think>\n\n") + kCall);
+  say(std::string("thinking</think>\n\n") + kCityCall);
   Json json = body();
-  json["tools"] = {kTool, {{"type", "web_search_20250305"}, {"name", "web_search"}}};
+  json["tools"] = {kMessagesTool, {{"type", "web_search_20250305"}, {"name", "web_search"}}};
   const Json whole = ask_messages(json).json();
   EXPECT_EQ(whole["stop_reason"], "tool_use");
   ASSERT_EQ(whole["content"].size(), 2U) << whole;  // no block of blanks between them
@@ -124,7 +124,7 @@ TEST_F(MessagesTest, HistoryReachesTheTemplate) {
   Json json = body();
   json["system"] = {{{"type", "text"}, {"text", "one"}, {"cache_control", {{"type", "ephemeral"}}}},
                     {{"type", "text"}, {"text", "two"}}};
-  json["tools"] = {kTool};
+  json["tools"] = {kMessagesTool};
   json["messages"] = {
       {{"role", "user"}, {"content", "question"}},
       {{"role", "assistant"},

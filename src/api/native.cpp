@@ -12,7 +12,7 @@ namespace tetrad {
 namespace {
 
 constexpr std::size_t kMaxPrompts = 4096;
-constexpr std::int64_t kDefaultTokens = 128, kMaxTops = 20;
+constexpr std::int64_t kDefaultNewTokens = 128, kMaxTops = 20;
 
 struct Native {
   std::vector<std::string> ids;  // of the answers
@@ -121,7 +121,7 @@ class NativeAnswer final : public Answer {
   std::vector<Part> parts_;
 };
 
-ApiStatus read_prompts(const Fields& fields, const Context& context, Native& native) {
+ApiStatus read_native_prompts(const Fields& fields, const Context& context, Native& native) {
   const Json *text = fields.find("text"), *ids = fields.find("input_ids");
   if ((text == nullptr) == (ids == nullptr)) return bad_field("text", "give either text or input_ids");
   if (text != nullptr) {
@@ -162,9 +162,9 @@ OpenResult open_generate(Context& context, const HttpRequest&, const Json& body)
   GenerationFields wanted = TETRAD_API_TRY(read_generation(fields, context));
   if (const Json* params = TETRAD_API_TRY(fields.object("sampling_params")))
     TETRAD_API_TRY(read_sampling(Fields(*params, "sampling_params."), context, wanted));
-  if (!wanted.max_tokens) wanted.max_tokens = kDefaultTokens;
+  if (!wanted.max_tokens) wanted.max_tokens = kDefaultNewTokens;
   Native native;
-  TETRAD_API_TRY(read_prompts(fields, context, native));
+  TETRAD_API_TRY(read_native_prompts(fields, context, native));
   native.copies = static_cast<std::size_t>(wanted.n);
   native.many = native.many || native.copies > 1;
   native.stream = wanted.stream;

@@ -9,9 +9,9 @@
 namespace tetrad {
 namespace {
 
-using Kind = GrammarSpec::Kind;
+using GrammarKind = GrammarSpec::Kind;
 
-OutputFormat made(Kind kind, std::string text, std::string field) {
+OutputFormat made(GrammarKind kind, std::string text, std::string field) {
   OutputFormat format;
   format.spec.kind = kind;
   format.spec.text = std::move(text);
@@ -78,10 +78,10 @@ ApiResult<std::optional<OutputFormat>> read_response_format(const Fields& body) 
   const Fields fields(*format, name + ".");
   const std::string type = TETRAD_API_TRY(fields.text("type")).value_or("");
   if (type == "text") return std::nullopt;
-  if (type == "json_object") return made(Kind::kJsonObject, "", name);
+  if (type == "json_object") return made(GrammarKind::kJsonObject, "", name);
   if (type == "structural_tag") {
     std::string tag = TETRAD_API_TRY(structural_tag(*format, name));
-    return made(Kind::kStructuralTag, std::move(tag), name);
+    return made(GrammarKind::kStructuralTag, std::move(tag), name);
   }
   if (type != "json_schema")
     return bad_field(fields.name("type"),
@@ -92,7 +92,7 @@ ApiResult<std::optional<OutputFormat>> read_response_format(const Fields& body) 
   const Json* schema = its.find("schema") != nullptr ? its.find("schema") : its.find("schema_");
   if (schema == nullptr) return bad_field(its.name("schema"), "is missing");
   std::string text = TETRAD_API_TRY(json_text(*schema, its.name("schema")));
-  return made(Kind::kJsonSchema, std::move(text), its.name("schema"));
+  return made(GrammarKind::kJsonSchema, std::move(text), its.name("schema"));
 }
 
 // Those given; more than one is refused by the caller.
@@ -102,30 +102,30 @@ ApiStatus read_fields(const Fields& fields, const std::string& before, std::vect
     const Json* value = fields.find(key(name).c_str());
     return value == nullptr || (value->is_string() && value->get_ref<const std::string&>().empty()) ? nullptr : value;
   };
-  const auto add = [&](const char* name, Kind kind, std::string text) {
+  const auto add = [&](const char* name, GrammarKind kind, std::string text) {
     out.push_back(made(kind, std::move(text), fields.name(key(name).c_str())));
   };
   for (const char* name : {"json", "json_schema"})
     if (const Json* value = find(name)) {
       std::string text = TETRAD_API_TRY(json_text(*value, fields.name(key(name).c_str())));
-      add(name, Kind::kJsonSchema, std::move(text));
+      add(name, GrammarKind::kJsonSchema, std::move(text));
     }
   for (const char* name : {"regex", "ebnf", "grammar"})
     if (find(name) != nullptr) {
       const auto text = TETRAD_API_TRY(fields.text(key(name).c_str()));
-      add(name, name == std::string_view("regex") ? Kind::kRegex : Kind::kEbnf, text.value_or(""));
+      add(name, name == std::string_view("regex") ? GrammarKind::kRegex : GrammarKind::kEbnf, text.value_or(""));
     }
   if (const Json* value = find("choice")) {
     std::string text = TETRAD_API_TRY(choice_grammar(*value, fields.name(key("choice").c_str())));
-    add("choice", Kind::kEbnf, std::move(text));
+    add("choice", GrammarKind::kEbnf, std::move(text));
   }
   if (find("json_object") != nullptr) {
     const bool wanted = TETRAD_API_TRY(fields.boolean(key("json_object").c_str(), false));
-    if (wanted) add("json_object", Kind::kJsonObject, "");
+    if (wanted) add("json_object", GrammarKind::kJsonObject, "");
   }
   if (const Json* value = find("structural_tag")) {
     std::string text = TETRAD_API_TRY(structural_tag(*value, fields.name(key("structural_tag").c_str())));
-    add("structural_tag", Kind::kStructuralTag, std::move(text));
+    add("structural_tag", GrammarKind::kStructuralTag, std::move(text));
   }
   return {};
 }
@@ -179,7 +179,7 @@ ApiResult<CallFormat> minimax_calls(const ToolUse& use) {
 
 OutputFormat tag_format(Json format, const std::string& field) {
   OutputFormat tag =
-      made(Kind::kStructuralTag, Json{{"type", "structural_tag"}, {"format", std::move(format)}}.dump(), field);
+      made(GrammarKind::kStructuralTag, Json{{"type", "structural_tag"}, {"format", std::move(format)}}.dump(), field);
   tag.spec.tags = true;
   return tag;
 }
@@ -220,9 +220,9 @@ ApiResult<std::optional<OutputFormat>> with_tools(std::optional<OutputFormat> fo
                        {"triggers", Json::array({calls->trigger})},
                        {"tags", Json::array({calls->block})}},
                       "tools");
-  if (format->spec.kind != Kind::kJsonObject && format->spec.kind != Kind::kJsonSchema) return format;
-  const Json given = format->spec.kind == Kind::kJsonObject ? Json{{"type", "object"}}
-                                                            : Json::parse(format->spec.text, nullptr, false);
+  if (format->spec.kind != GrammarKind::kJsonObject && format->spec.kind != GrammarKind::kJsonSchema) return format;
+  const Json given = format->spec.kind == GrammarKind::kJsonObject ? Json{{"type", "object"}}
+                                                                   : Json::parse(format->spec.text, nullptr, false);
   auto schema = prepare_json_schema(given);
   if (!schema) return tl::unexpected(from_error(schema.error(), format->field));
   const Json either = {

@@ -11,14 +11,13 @@ namespace tetrad {
 namespace {
 
 using Kind = ParsedEvent::Kind;
-constexpr std::int64_t kMaxTopLogprobs = 20;
 
 struct Response {
   Json echo;  // fields of the request that the answer repeats
   bool stream = false, logprobs = false;
 };
 
-Json usage_json(const Usage& usage) {
+Json responses_usage(const Usage& usage) {
   return {{"input_tokens", usage.prompt_tokens},
           {"input_tokens_details", {{"cached_tokens", usage.cached_tokens}, {"cache_write_tokens", 0}}},
           {"output_tokens", usage.completion_tokens},
@@ -51,7 +50,7 @@ class ResponseAnswer final : public Answer {
 
   std::string end(const Usage& usage) override {
     const char* const status = aborted_ ? "cancelled" : cut_ ? "incomplete" : "completed";
-    const Json whole = json(status, usage_json(usage));
+    const Json whole = json(status, responses_usage(usage));
     if (!response_.stream) return to_text(whole);
     emit(cut_ || aborted_ ? "response.incomplete" : "response.completed", {{"response", whole}});
     return std::exchange(out_, {});
@@ -230,7 +229,7 @@ Json echo_json(const Json& body, const std::string& id, const std::string& model
 }
 
 // -1: no logprobs. They come when `include` or top_logprobs asks for them.
-ApiResult<std::int64_t> read_logprobs(const Fields& fields) {
+ApiResult<std::int64_t> read_responses_logprobs(const Fields& fields) {
   const Json* include = TETRAD_API_TRY(fields.array("include"));
   const auto tops = TETRAD_API_TRY(fields.integer("top_logprobs", 0, kMaxTopLogprobs));
   bool wanted = tops.value_or(0) > 0;
@@ -254,7 +253,7 @@ OpenResult open_responses(Context& context, const HttpRequest&, const Json& body
     wanted.max_tokens_field = "max_output_tokens";
   }
   if (chat.contains("response_format")) wanted.format = TETRAD_API_TRY(read_output_format(Fields(chat)));
-  const std::int64_t logprobs = TETRAD_API_TRY(read_logprobs(fields));
+  const std::int64_t logprobs = TETRAD_API_TRY(read_responses_logprobs(fields));
   TETRAD_API_TRY(fields.object("metadata"));
   ChatPrompt prompt = TETRAD_API_TRY(read_chat_prompt(chat, context));
   const std::string id = context.new_id("resp_");

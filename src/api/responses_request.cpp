@@ -107,7 +107,7 @@ bool runs_elsewhere(const std::string& type) {
          type == "code_interpreter" || type == "image_generation";
 }
 
-ApiStatus read_tools(const Fields& body, Json& chat) {
+ApiStatus read_responses_tools(const Fields& body, Json& chat) {
   const Json* tools = TETRAD_API_TRY(body.array("tools"));
   if (tools == nullptr) return {};
   chat["tools"] = Json::array();
@@ -169,7 +169,7 @@ ApiResult<Json> read_responses_request(const Json& json) {
   }
   if (conversation.messages.empty()) return bad_field("input", "is empty");
   Json chat = {{"messages", std::move(conversation.messages)}};
-  TETRAD_API_TRY(read_tools(body, chat));
+  TETRAD_API_TRY(read_responses_tools(body, chat));
   if (const Json* choice = body.find("tool_choice")) {
     const bool named = choice->is_object() && choice->value("type", "") == "function" && choice->contains("name");
     chat["tool_choice"] = named ? Json{{"type", "function"}, {"function", {{"name", (*choice)["name"]}}}} : *choice;

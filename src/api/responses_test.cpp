@@ -7,9 +7,9 @@ namespace {
 
 using testing::HasSubstr;
 
-const Json kTool = {{"type", "function"},
-                    {"name", "weather"},
-                    {"parameters", {{"type", "object"}, {"properties", {{"city", {{"type", "string"}}}}}}}};
+const Json kResponsesTool = {{"type", "function"},
+                             {"name", "weather"},
+                             {"parameters", {{"type", "object"}, {"properties", {{"city", {{"type", "string"}}}}}}}};
 
 class ResponsesTest : public ApiTest {
  protected:
@@ -40,7 +40,7 @@ TEST_F(ResponsesTest, WholeAnswer) {
 TEST_F(ResponsesTest, StreamSaysTheSameAsTheWhole) {
   say("I think.\n</think>\n\nLook:\n<minimax:tool_call>\n<invoke name=\"weather\">\n<parameter name=\"city\">Oslo"
       "</parameter>\n</invoke>\n</minimax:tool_call>");
-  const Json tools = {{"tools", Json::array({kTool})}};
+  const Json tools = {{"tools", Json::array({kResponsesTool})}};
   const Json whole = respond(body(tools)).json();
   ASSERT_EQ(whole["output"].size(), 3U);
   EXPECT_EQ(whole["output"][2]["arguments"], "{\"city\": \"Oslo\"}");
@@ -71,16 +71,16 @@ TEST_F(ResponsesTest, ItemsBecomeMessages) {
         {"content", {{{"type", "reasoning_text"}, {"text", "A call."}}}}},
        {{"type", "function_call"}, {"call_id", "c"}, {"name", "weather"}, {"arguments", "{\"city\":\"Oslo\"}"}},
        {{"type", "function_call_output"}, {"call_id", "c"}, {"output", "rain"}}});
-  EXPECT_EQ(
-      respond(body({{"input", items}, {"tools", Json::array({kTool})}, {"instructions", "Be brief."}})).head.status,
-      200);
+  EXPECT_EQ(respond(body({{"input", items}, {"tools", Json::array({kResponsesTool})}, {"instructions", "Be brief."}}))
+                .head.status,
+            200);
   for (const char* part :
        {"Be brief.", "Weather?", "A call.", "<invoke name=\"weather\">", "<response>rain</response>"})
     EXPECT_THAT(prompt(), HasSubstr(part));
 }
 
 TEST_F(ResponsesTest, ToolsThatRunElsewhereAreNotThere) {
-  const auto answer = respond(body({{"tools", Json::array({kTool, {{"type", "web_search"}}})}}));
+  const auto answer = respond(body({{"tools", Json::array({kResponsesTool, {{"type", "web_search"}}})}}));
   EXPECT_EQ(answer.head.status, 200) << answer.body;
   EXPECT_THAT(prompt(), testing::Not(HasSubstr("web_search")));
 }

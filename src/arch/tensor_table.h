@@ -2,6 +2,7 @@
 // verifier all read this one table.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,6 +27,8 @@ enum class Role : std::uint8_t {
 };
 std::string_view role_name(Role role);
 
+inline constexpr std::array<const char*, 3> kProjections = {"gate", "up", "down"};  // an expert's matrices
+
 struct TensorRow {
   std::string module;  // "model.layers.0.self_attn.q_proj"; the plain tensor is module + suffix
   std::string suffix;  // ".weight", ".bias" or "" (e_score_correction_bias)
@@ -43,7 +46,7 @@ std::vector<TensorRow> tensor_table(const ModelConfig& config);
 struct TensorIdentity {
   Role role;
   std::int64_t layer = -1, expert = -1;  // -1: none
-  int projection = -1;                   // 0 gate, 1 up, 2 down for experts
+  int projection = -1;                   // of experts: index of kProjections
   std::string module, suffix;            // "model.layers.0....w1", ".weight_scale"
 };
 TensorIdentity identify_tensor(const ModelConfig& config, const std::string& name);

@@ -3,15 +3,13 @@
 #include <algorithm>
 #include <map>
 
+#include "audit/module_check.h"
+
 namespace tetrad {
 namespace {
 
 constexpr std::uint64_t kBf16Bytes = 2;
 constexpr std::uint64_t kGib = std::uint64_t{1} << 30;
-
-bool is_scale(const std::string& suffix) {
-  return suffix.find("scale") != std::string::npos || suffix == ".weight_shape";
-}
 
 // How a module is stored, by its main tensor.
 std::string format_of(const Checkpoint& checkpoint, const TensorIdentity& identity) {

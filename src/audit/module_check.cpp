@@ -8,11 +8,11 @@
 #include <nlohmann/json.hpp>
 
 #include "numeric/e4m3.h"
+#include "numeric/nvfp4.h"
 
 namespace tetrad {
 namespace {
 
-constexpr std::int64_t kNvfp4Block = 16;
 constexpr std::size_t kBlockBytes = kNvfp4Block / 2;
 
 std::int64_t blocks_of(std::int64_t size, std::int64_t block) { return (size + block - 1) / block; }
@@ -278,6 +278,10 @@ ModuleCheck check_plain(const Checkpoint& checkpoint, const std::string& name, c
   else if (tensors.get("", view->dtype, shape) != nullptr)
     check_values(checkpoint, name, *view, check.faults);
   return check;
+}
+
+bool is_scale(const std::string& suffix) {
+  return suffix.find("scale") != std::string::npos || suffix == ".weight_shape";
 }
 
 bool suffix_belongs(StoredAs stored, const std::string& module, const std::string& suffix) {

@@ -26,6 +26,9 @@ ModuleCheck check_linear(const Checkpoint& checkpoint, const ModelConfig& config
 // A tensor that is never quantized. Releases the pages it read.
 ModuleCheck check_plain(const Checkpoint& checkpoint, const std::string& name, const Shape& shape);
 
+// Does a tensor of this suffix say how a matrix beside it is stored?
+bool is_scale(const std::string& suffix);
+
 // May a tensor of this suffix stand beside a matrix stored like that? k_scale and v_scale belong to an FP8 cache and
 // are welcome on k_proj and v_proj.
 bool suffix_belongs(StoredAs stored, const std::string& module, const std::string& suffix);

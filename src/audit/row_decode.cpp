@@ -9,11 +9,10 @@
 #include "numeric/bf16.h"
 #include "numeric/e2m1.h"
 #include "numeric/e4m3.h"
+#include "numeric/nvfp4.h"
 
 namespace tetrad {
 namespace {
-
-constexpr std::int64_t kNvfp4Block = 16;
 
 template <class T>
 T load(std::span<const std::byte> bytes, std::size_t index) {

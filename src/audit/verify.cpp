@@ -25,10 +25,6 @@ struct Outcome {
   Comparison comparison;
 };
 
-bool is_scale(const std::string& suffix) {
-  return suffix.find("scale") != std::string::npos || suffix == ".weight_shape";
-}
-
 std::vector<Job> jobs_of(const Checkpoint& checkpoint, const ModelConfig& config) {
   std::vector<Job> jobs;
   for (TensorRow& row : tensor_table(config)) {

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
 
 #include "audit/verify.h"
@@ -30,8 +29,6 @@ ErrorSummary summary_of(const Verification& verification, int projection) {
   if (summary.count > 0) summary.mean /= static_cast<double>(summary.count);
   return summary;
 }
-
-constexpr std::array<const char*, 3> kProjections = {"gate", "up", "down"};
 
 std::string comparison_text(const Verification& verification) {
   std::string text = fmt::format("against {}: {} unquantized tensors equal\n", printable(verification.against),

@@ -18,14 +18,14 @@ std::string refusal(const std::string& line) {
   return conversation ? "" : conversation.error().message;
 }
 
-Conversation parsed(const std::string& line) { return parse_conversation(line, "line").value(); }
+Conversation conversation_of(const std::string& line) { return parse_conversation(line, "line").value(); }
 
 TEST(Conversation, KeepsIdAndCategory) {
-  const auto conversation =
-      parsed(R"({"id": "a1", "category": "math", "messages": [{"role": "user", "content": "2+2?"}], "source": "x"})");
+  const auto conversation = conversation_of(
+      R"({"id": "a1", "category": "math", "messages": [{"role": "user", "content": "2+2?"}], "source": "x"})");
   EXPECT_EQ(conversation.id, "a1");
   EXPECT_EQ(conversation.category, "math");
-  EXPECT_EQ(parsed(R"({"messages": [{"role": "user", "content": null}]})").category, "");
+  EXPECT_EQ(conversation_of(R"({"messages": [{"role": "user", "content": null}]})").category, "");
 }
 
 TEST(Conversation, RefusesWhatIsNotOne) {
@@ -38,8 +38,8 @@ TEST(Conversation, RefusesWhatIsNotOne) {
 
 TEST(Conversation, ChangesTheSystemPrompt) {
   const auto with =
-      parsed(R"({"messages": [{"role": "system", "content": "old"}, {"role": "user", "content": "Hi"}]})");
-  const auto without = parsed(R"({"messages": [{"role": "user", "content": "Hi"}]})");
+      conversation_of(R"({"messages": [{"role": "system", "content": "old"}, {"role": "user", "content": "Hi"}]})");
+  const auto without = conversation_of(R"({"messages": [{"role": "user", "content": "Hi"}]})");
   const Json replaced = (*with_system_prompt(with, "new").body)["messages"];
   EXPECT_EQ(replaced.size(), 2U);
   EXPECT_EQ(replaced[0]["content"], "new");
@@ -88,10 +88,10 @@ TEST_F(ConversationFiles, ReadsLineByLine) {
 TEST(RenderConversation, NamesTheConversation) {
   const auto chat_template = ChatTemplate::load(TETRAD_SOURCE_DIR "/models/tiny-minimax-m2");
   ASSERT_TRUE(chat_template) << chat_template.error().message;
-  const auto good =
-      parsed(R"({"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}]})");
+  const auto good = conversation_of(
+      R"({"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}]})");
   EXPECT_THAT(render_conversation(*chat_template, good, "f").value(), HasSubstr("]~b]ai\nHello.[e~["));
-  const auto bad = parsed(R"({"messages": [{"role": "tool", "content": "no call before"}]})");
+  const auto bad = conversation_of(R"({"messages": [{"role": "tool", "content": "no call before"}]})");
   const auto text = render_conversation(*chat_template, bad, "data.jsonl line 9");
   ASSERT_FALSE(text);
   EXPECT_THAT(text.error().message, StartsWith("can't render a conversation: data.jsonl line 9: "));

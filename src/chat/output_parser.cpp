@@ -15,19 +15,6 @@ namespace {
 
 using Kind = ParsedEvent::Kind;
 
-// What the answer is made of, one state a part. Every state waits while the text could still become a tag it knows, so
-// that no cut of the text shows in the result.
-enum class Mode {
-  kStart,      // a "<think>" that the model writes itself
-  kAfterOpen,  // the line break after it
-  kReasoning,
-  kAfterThink,  // the empty line after "</think>"
-  kContent,
-  kBlock,      // between <minimax:tool_call> and its end, outside of invokes
-  kInvoke,     // between parameters
-  kParameter,  // in a value
-};
-
 std::unordered_map<std::string, const Json*> functions_by_name(const Json* tools) {
   std::unordered_map<std::string, const Json*> functions;
   if (tools == nullptr || !tools->is_array()) return functions;
@@ -52,6 +39,19 @@ std::string_view without_space(std::string_view text) {
 }  // namespace
 
 struct OutputParser::State {
+  // What the answer is made of, one state a part. Every state waits while the text could still become a tag it knows,
+  // so that no cut of the text shows in the result.
+  enum class Mode {
+    kStart,      // a "<think>" that the model writes itself
+    kAfterOpen,  // the line break after it
+    kReasoning,
+    kAfterThink,  // the empty line after "</think>"
+    kContent,
+    kBlock,      // between <minimax:tool_call> and its end, outside of invokes
+    kInvoke,     // between parameters
+    kParameter,  // in a value
+  };
+
   explicit State(Options from) : options(std::move(from)), functions(functions_by_name(options.functions.get())) {
     calls_on = options.tools == ToolParser::kMinimaxM2 && !functions.empty();
     think_open = options.reasoning == ReasoningParser::kMinimax;

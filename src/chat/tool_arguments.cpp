@@ -10,7 +10,7 @@ namespace tetrad {
 namespace {
 
 constexpr std::string_view kSpace = " \t\r\n";
-constexpr int kMaxDepth = 127;  // parse_json's, less one
+constexpr int kMaxValueDepth = 127;  // parse_json's, less one
 
 std::string_view trimmed(std::string_view text) {
   const std::size_t first = text.find_first_not_of(kSpace);
@@ -141,7 +141,7 @@ std::optional<std::string> respaced(std::string_view text) {
     } else if (kSpace.find(text[i]) == std::string_view::npos) {
       if (text[i] == '[' || text[i] == '{') ++depth;
       if (text[i] == ']' || text[i] == '}') --depth;
-      if (depth > kMaxDepth) return std::nullopt;
+      if (depth > kMaxValueDepth) return std::nullopt;
       out += text[i];
     }
   }

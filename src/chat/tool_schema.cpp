@@ -7,7 +7,7 @@
 namespace tetrad {
 namespace {
 
-constexpr int kMaxDepth = 16, kMaxSchemas = 1000;
+constexpr int kMaxSchemaDepth = 16, kMaxSchemas = 1000;
 
 JsonTypes type_named(const std::string& name) {
   // Besides JSON schema's own names those of Python, which hand-written tools often have.
@@ -103,7 +103,7 @@ class Reader {
   }
 
   bool enter(const Json& schema, int depth) {
-    return schema.is_object() && depth <= kMaxDepth && ++schemas_ <= kMaxSchemas;
+    return schema.is_object() && depth <= kMaxSchemaDepth && ++schemas_ <= kMaxSchemas;
   }
 
   // From "type", "enum" and "const" alone.

@@ -14,7 +14,7 @@ namespace tetrad {
 namespace fs = std::filesystem;
 namespace {
 
-const std::string kWhat = "invalid checkpoint";
+const std::string kInvalidCheckpoint = "invalid checkpoint";
 constexpr std::uint64_t kMaxConfigBytes = std::uint64_t{64} << 20;
 constexpr const char* kIndexName = "model.safetensors.index.json";
 
@@ -88,8 +88,8 @@ Status add_shard(Checkpoint::Impl& impl, const std::string& name, Faults& faults
   const fs::path path = impl.directory / name;
   std::error_code failed;
   if (!fs::exists(path, failed))
-    return faults.add(
-        invalid_input(kWhat, path.string(), "this shard is missing", "copy or download the whole model again"));
+    return faults.add(invalid_input(kInvalidCheckpoint, path.string(), "this shard is missing",
+                                    "copy or download the whole model again"));
   auto file = SafetensorsFile::open(path);
   if (!file) return faults.add(Unexpected(std::move(file).error()));
   const std::size_t shard = impl.files.size();
@@ -99,8 +99,8 @@ Status add_shard(Checkpoint::Impl& impl, const std::string& name, Faults& faults
       impl.entries.push_back({tensor.name, tensor.view, shard});
     } else {
       const std::string first = impl.shards[impl.entries[place->second].shard].filename().string();
-      TETRAD_TRY(faults.add(
-          invalid_input(kWhat, path.string() + ": tensor " + tensor.name, fmt::format("it is in {} too", first))));
+      TETRAD_TRY(faults.add(invalid_input(kInvalidCheckpoint, path.string() + ": tensor " + tensor.name,
+                                          fmt::format("it is in {} too", first))));
     }
   }
   impl.shards.push_back(path);
@@ -114,10 +114,10 @@ Status check_index(const Checkpoint::Impl& impl, const Index& index, Faults& fau
     const auto found = impl.names.find(tensor);
     const auto where = [&, &name = tensor] { return (impl.directory / kIndexName).string() + ": tensor " + name; };
     if (found == impl.names.end()) {
-      TETRAD_TRY(faults.add(invalid_input(kWhat, where(), fmt::format("{} does not hold it", file))));
+      TETRAD_TRY(faults.add(invalid_input(kInvalidCheckpoint, where(), fmt::format("{} does not hold it", file))));
     } else if (const fs::path& shard = impl.shards[impl.entries[found->second].shard]; shard.filename() != file) {
-      TETRAD_TRY(faults.add(
-          invalid_input(kWhat, where(), fmt::format("it is in {}, not in {}", shard.filename().string(), file))));
+      TETRAD_TRY(faults.add(invalid_input(kInvalidCheckpoint, where(),
+                                          fmt::format("it is in {}, not in {}", shard.filename().string(), file))));
     }
   }
   return {};

@@ -14,6 +14,8 @@
 
 namespace tetrad {
 
+inline constexpr std::uint64_t kMaxSafetensorsHeader = 100'000'000;  // bytes; the limit of the reference implementation
+
 struct NamedTensor {
   std::string name;
   TensorView view;

@@ -12,18 +12,18 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/utf8.h"
+#include "checkpoint/safetensors_file.h"
 
 namespace tetrad {
 namespace {
 
-constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;
-const std::string kWhat = "cannot lay out checkpoint";
+const std::string kNoLayout = "cannot lay out checkpoint";
 
 Result<std::uint64_t> checked_bytes(const TensorSpec& spec) {
   std::uint64_t bytes = dtype_size(spec.dtype);
   for (const std::int64_t size : spec.shape) {
     if (size < 0 || __builtin_mul_overflow(bytes, static_cast<std::uint64_t>(size), &bytes))
-      return invalid_input(kWhat, "tensor " + spec.name,
+      return invalid_input(kNoLayout, "tensor " + spec.name,
                            fmt::format("the shape {} is not possible", shape_text(spec.shape)));
   }
   return bytes;
@@ -76,7 +76,7 @@ std::string with_length(const std::string& text) {
 }  // namespace
 
 Result<ShardLayout> ShardLayout::plan(std::vector<TensorSpec> tensors, std::uint64_t shard_bytes) {
-  if (shard_bytes == 0) return invalid_input(kWhat, "", "a shard of 0 bytes holds nothing");
+  if (shard_bytes == 0) return invalid_input(kNoLayout, "", "a shard of 0 bytes holds nothing");
   auto impl = std::make_shared<Impl>();
   impl->tensors = std::move(tensors);
   std::vector<std::vector<std::size_t>> members(1);
@@ -85,10 +85,11 @@ Result<ShardLayout> ShardLayout::plan(std::vector<TensorSpec> tensors, std::uint
     const TensorSpec& spec = impl->tensors[i];
     const std::uint64_t bytes = TETRAD_TRY(checked_bytes(spec));
     if (!is_valid_utf8(spec.name) || spec.name == "__metadata__")
-      return invalid_input(kWhat, "tensor " + spec.name, "not a name for a tensor");
+      return invalid_input(kNoLayout, "tensor " + spec.name, "not a name for a tensor");
     if (!impl->index.emplace(spec.name, i).second)
-      return invalid_input(kWhat, "tensor " + spec.name, "it occurs twice");
-    if (__builtin_add_overflow(impl->total, bytes, &impl->total)) return invalid_input(kWhat, "", "the sizes overflow");
+      return invalid_input(kNoLayout, "tensor " + spec.name, "it occurs twice");
+    if (__builtin_add_overflow(impl->total, bytes, &impl->total))
+      return invalid_input(kNoLayout, "", "the sizes overflow");
     if (!members.back().empty() && (filled >= shard_bytes || bytes > shard_bytes - filled)) {
       members.emplace_back();
       filled = 0;
@@ -105,8 +106,8 @@ Result<ShardLayout> ShardLayout::plan(std::vector<TensorSpec> tensors, std::uint
       return dtype_size(impl->tensors[a].dtype) > dtype_size(impl->tensors[b].dtype);
     });
     const std::string text = header_text(impl->tensors, members[shard]);
-    if (text.size() > kMaxHeaderBytes)
-      return invalid_input(kWhat, "", "the header of a shard would be too long", "use smaller shards");
+    if (text.size() > kMaxSafetensorsHeader)
+      return invalid_input(kNoLayout, "", "the header of a shard would be too long", "use smaller shards");
     impl->headers.push_back(with_length(text));
     const std::uint64_t start = impl->headers.back().size();
     std::uint64_t at = start;

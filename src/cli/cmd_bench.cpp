@@ -59,10 +59,6 @@ struct Machine {
   double disk_gbs = 0;  // of the model's disk; 0: not measured, all is in memory
 };
 
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
 Rate rate_of(std::vector<double> rates) {
   std::sort(rates.begin(), rates.end());
   const std::size_t n = rates.size();

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/interrupt.h"
+#include "base/units.h"
 #include "chat/chat_template.h"
 #include "cli/command.h"
 #include "cli/memory_plan.h"
@@ -79,10 +80,6 @@ struct Generation {
   std::string text, finish_reason = "length";
   double prefill_seconds = 0, decode_seconds = 0;
 };
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 Result<Generation> generate(const CausalModel& model, const Model& opened, const Tokenizer& tokenizer,
                             const std::vector<std::int32_t>& prompt, const SamplingParams& params,

@@ -9,12 +9,13 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "cli/command.h"
+#include "cli/revision.h"
 
 namespace tetrad {
 namespace {
 
 std::string version_text() {
-  return fmt::format("tetrad {} ({})\nbackends: cpu, ref\nSIMD targets here: {}\n", TETRAD_VERSION, TETRAD_REVISION,
+  return fmt::format("tetrad {} ({})\nbackends: cpu, ref\nSIMD targets here: {}\n", TETRAD_VERSION, revision(),
                      fmt::join(available_simd_targets(), ", "));
 }
 

@@ -11,6 +11,7 @@
 #include "base/files.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "base/units.h"
 #include "cli/memory_plan.h"
 #include "cli/request_log.h"
 #include "cli/step_trace.h"
@@ -23,8 +24,6 @@ namespace tetrad {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 // "auto" leaves the choice (nothing): F32 where the whole pool fits so, since its results are those of `tetrad logits`;
 // else BF16, which holds twice the tokens.

@@ -11,8 +11,6 @@
 namespace tetrad {
 namespace {
 
-constexpr std::array<const char*, 3> kProjections = {"gate", "up", "down"};
-
 // "3 of 256 experts of layer 5 (0, 17, 201)"
 std::string some_of(const std::vector<std::int64_t>& experts, std::size_t all, std::int64_t layer) {
   std::vector<std::int64_t> shown(

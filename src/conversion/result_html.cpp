@@ -21,7 +21,6 @@ using report::grouped;
 using report::percent;
 using report::Width;
 
-constexpr std::array<const char*, 3> kProjections = {"gate", "up", "down"};
 constexpr std::size_t kWorst = 20;
 
 std::string count(std::int64_t number) {

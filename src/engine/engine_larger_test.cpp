@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Answer {
+struct Outcome {
   std::vector<std::int32_t> tokens;
   FinishReason finish = FinishReason::kNone;
   std::string error;
@@ -39,26 +39,26 @@ class LargerEngineTest : public testing::Test {
     options.expert_cache_bytes = cache_bytes;
     return Engine::create(checkpoint, config, Compute::create(2).value(), options).value();
   }
-  static Answer ask(Engine& engine, std::int64_t max_tokens) {
+  static Outcome ask(Engine& engine, std::int64_t max_tokens) {
     EngineRequest request;
     for (std::int32_t i = 0; i < 40; ++i) request.prompt.push_back(100 + 37 * i);
     request.max_tokens = max_tokens;
     request.ignore_eos = true;
     request.sampling.temperature = 0;
-    Answer answer;
+    Outcome outcome;
     std::mutex mutex;
     std::condition_variable news;
     const auto id = engine.submit(request, [&](OutputEvent event) {
       const std::lock_guard lock(mutex);
-      for (const OutputToken& token : event.tokens) answer.tokens.push_back(token.id);
-      answer.finish = event.finish;
-      answer.error = event.error;
+      for (const OutputToken& token : event.tokens) outcome.tokens.push_back(token.id);
+      outcome.finish = event.finish;
+      outcome.error = event.error;
       news.notify_all();
     });
     EXPECT_TRUE(id.has_value());
     std::unique_lock lock(mutex);
-    news.wait(lock, [&] { return answer.finish != FinishReason::kNone; });
-    return answer;
+    news.wait(lock, [&] { return outcome.finish != FinishReason::kNone; });
+    return outcome;
   }
   void write(const fs::path& shard, const std::string& bytes) { std::ofstream(shard, std::ios::binary) << bytes; }
 
@@ -66,14 +66,14 @@ class LargerEngineTest : public testing::Test {
 };
 
 TEST_F(LargerEngineTest, AStepThatFailsEndsItsRequestsOnly) {
-  const Answer expected = ask(*engine(0), 12);
+  const Outcome expected = ask(*engine(0), 12);
   ASSERT_EQ(expected.finish, FinishReason::kLength);
   const auto running = engine(300'000);  // ten experts
   const fs::path shard = copy_ / "model-00003-of-00004.safetensors";
   const std::string whole = read_file(shard).value();
   fs::resize_file(shard, 5000);
   // The first layers have computed and stored keys and values when the third's experts can't be read.
-  const Answer failed = ask(*running, 12);
+  const Outcome failed = ask(*running, 12);
   EXPECT_EQ(failed.finish, FinishReason::kError);
   EXPECT_THAT(failed.error, testing::HasSubstr("cannot read file: " + shard.string() + ": it ends at byte 5000"));
   EXPECT_TRUE(failed.tokens.empty());
@@ -81,7 +81,7 @@ TEST_F(LargerEngineTest, AStepThatFailsEndsItsRequestsOnly) {
   EXPECT_EQ(running->stats().used_tokens, 0);
   EXPECT_EQ(running->stats().cached_tokens, 0) << "nothing half-computed is kept";
   write(shard, whole);
-  const Answer after = ask(*running, 12);
+  const Outcome after = ask(*running, 12);
   EXPECT_EQ(after.finish, FinishReason::kLength);
   EXPECT_EQ(after.tokens, expected.tokens);
   const EngineStats stats = running->stats();

@@ -148,13 +148,13 @@ Value sum(Runtime& runtime, const Value& value, const Args& args) {
   return total;
 }
 
-constexpr std::pair<std::string_view, Method> kFilters[] = {
+constexpr std::pair<std::string_view, Method> kOrderingFilters[] = {
     {"sort", sort},         {"dictsort", dictsort}, {"unique", unique}, {"min", extreme<false>},
     {"max", extreme<true>}, {"groupby", groupby},   {"sum", sum},
 };
 
 }  // namespace
 
-FilterTable ordering_filters() { return kFilters; }
+FilterTable ordering_filters() { return kOrderingFilters; }
 
 }  // namespace tetrad::jinja

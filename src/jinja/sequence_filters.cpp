@@ -255,7 +255,7 @@ Value attr(Runtime& runtime, const Value& value, const Args& args) {
   return Value::undefined("'" + type_name(value) + " object' has no attribute '" + name + "'");
 }
 
-constexpr std::pair<std::string_view, Method> kFilters[] = {
+constexpr std::pair<std::string_view, Method> kSequenceFilters[] = {
     {"default", default_value},
     {"d", default_value},
     {"length", length},
@@ -278,6 +278,6 @@ constexpr std::pair<std::string_view, Method> kFilters[] = {
 
 }  // namespace
 
-FilterTable sequence_filters() { return kFilters; }
+FilterTable sequence_filters() { return kSequenceFilters; }
 
 }  // namespace tetrad::jinja

@@ -288,7 +288,7 @@ Value to_json_filter(Runtime& runtime, const Value& value, const Args& args) {
   return runtime.text(to_json(value, style, runtime.limits().value_bytes));
 }
 
-constexpr std::pair<std::string_view, Method> kFilters[] = {
+constexpr std::pair<std::string_view, Method> kTextFilters[] = {
     {"upper", mapped<to_upper>},
     {"lower", mapped<to_lower>},
     {"capitalize", mapped<to_capitalized>},
@@ -315,6 +315,6 @@ constexpr std::pair<std::string_view, Method> kFilters[] = {
 
 }  // namespace
 
-FilterTable text_filters() { return kFilters; }
+FilterTable text_filters() { return kTextFilters; }
 
 }  // namespace tetrad::jinja

@@ -86,7 +86,7 @@ Value same_kind(Runtime& runtime, const Value& self, std::string text) {
 }
 
 template <std::string (*kMap)(std::string_view)>
-Value mapped(Runtime& runtime, const Value& self, const Args& args) {
+Value recased(Runtime& runtime, const Value& self, const Args& args) {
   const Bound bound("str method", args, {});
   return same_kind(runtime, self, kMap(self.text()));
 }
@@ -161,13 +161,13 @@ Value affixed(Runtime&, const Value& self, const Args& args) {
   return std::any_of(affixes.begin(), affixes.end(), matches);
 }
 
-Value replace(Runtime& runtime, const Value& self, const Args& args) {
+Value replaced(Runtime& runtime, const Value& self, const Args& args) {
   const Bound bound("replace", args, {"old", "new", "count"}, 2);
   return same_kind(runtime, self,
                    replace_text(runtime, self.text(), bound.text(0), bound.text(1), bound.integer(2, -1)));
 }
 
-Value join(Runtime& runtime, const Value& self, const Args& args) {
+Value joined(Runtime& runtime, const Value& self, const Args& args) {
   const Bound bound("join", args, {"iterable"}, 1);
   if (!is_iterable(bound.at(0))) fail("can only join an iterable");
   return same_kind(runtime, self, join_text(runtime, self.str(), collect(runtime, bound.at(0)), false));
@@ -275,19 +275,19 @@ Value istitle(Runtime&, const Value& self, const Args& args) {
   return any;
 }
 
-Value format(Runtime& runtime, const Value& self, const Args& args) {
+Value formatted(Runtime& runtime, const Value& self, const Args& args) {
   return same_kind(runtime, self, brace_format(runtime, self.str(), args));
 }
 
 Value missing_method(Runtime&, const Value&, const Args&) { fail("this method of str is not supported"); }
 
 constexpr std::pair<std::string_view, Method> kMethods[] = {
-    {"upper", mapped<to_upper>},
-    {"lower", mapped<to_lower>},
-    {"title", mapped<to_title>},
-    {"casefold", mapped<to_folded>},
-    {"capitalize", mapped<to_capitalized>},
-    {"swapcase", mapped<swap_case>},
+    {"upper", recased<to_upper>},
+    {"lower", recased<to_lower>},
+    {"title", recased<to_title>},
+    {"casefold", recased<to_folded>},
+    {"capitalize", recased<to_capitalized>},
+    {"swapcase", recased<swap_case>},
     {"strip", stripped<true, true>},
     {"lstrip", stripped<true, false>},
     {"rstrip", stripped<false, true>},
@@ -298,8 +298,8 @@ constexpr std::pair<std::string_view, Method> kMethods[] = {
     {"count", count},
     {"startswith", affixed<true>},
     {"endswith", affixed<false>},
-    {"replace", replace},
-    {"join", join},
+    {"replace", replaced},
+    {"join", joined},
     {"split", split<false>},
     {"rsplit", split<true>},
     {"splitlines", splitlines},
@@ -321,7 +321,7 @@ constexpr std::pair<std::string_view, Method> kMethods[] = {
     {"islower", cased<is_lower, is_upper>},
     {"isascii", isascii},
     {"istitle", istitle},
-    {"format", format},
+    {"format", formatted},
     {"encode", missing_method},
     {"expandtabs", missing_method},
     {"translate", missing_method},

@@ -65,9 +65,9 @@ OwnedWeight make_weight(WeightFormat format, std::int64_t rows, std::int64_t col
   return w;
 }
 
-constexpr WeightFormat kFormats[] = {WeightFormat::kF32,      WeightFormat::kF16,   WeightFormat::kBF16,
-                                     WeightFormat::kFp8Block, WeightFormat::kNvfp4, WeightFormat::kInt8Row,
-                                     WeightFormat::kFp8Row};
+constexpr WeightFormat kAllFormats[] = {WeightFormat::kF32,      WeightFormat::kF16,   WeightFormat::kBF16,
+                                        WeightFormat::kFp8Block, WeightFormat::kNvfp4, WeightFormat::kInt8Row,
+                                        WeightFormat::kFp8Row};
 
 std::vector<float> run_linear(const Compute& compute, const WeightView& w, std::span<const float> x, std::int64_t m,
                               bool bf16 = false) {
@@ -94,7 +94,7 @@ void expect_close(std::span<const float> got, std::span<const double> exact, dou
 }
 
 TEST(Kernels, DecodeIsExactForEveryFormat) {
-  for (const WeightFormat format : kFormats)
+  for (const WeightFormat format : kAllFormats)
     for (const std::int64_t cols : {16, 144, 272, 21, 133}) {
       if (format == WeightFormat::kNvfp4 && cols % 16 != 0) continue;
       const OwnedWeight w = make_weight(format, 131, cols, 5);
@@ -133,7 +133,7 @@ std::vector<double> integer_bound(std::span<const float> x, std::int64_t rows, c
 }
 
 TEST(Kernels, LinearIsAccurateAndTheSameEverywhere) {
-  for (const WeightFormat format : kFormats)
+  for (const WeightFormat format : kAllFormats)
     for (const std::int64_t cols : {16, 144, 520}) {
       if (format == WeightFormat::kNvfp4 && cols % 16 != 0) continue;
       const OwnedWeight w = make_weight(format, 137, cols, 9);

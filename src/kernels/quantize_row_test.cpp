@@ -12,7 +12,7 @@
 namespace tetrad {
 namespace {
 
-constexpr WeightFormat kFormats[] = {WeightFormat::kInt8Row, WeightFormat::kFp8Row};
+constexpr WeightFormat kRowFormats[] = {WeightFormat::kInt8Row, WeightFormat::kFp8Row};
 
 std::vector<float> normal_row(std::size_t n, float scale) {
   Rng rng(n);
@@ -48,7 +48,7 @@ float value_of(std::byte code, float scale, WeightFormat format) {
 }
 
 TEST(QuantizeRow, IsTheSameOnEveryTargetAndNear) {
-  for (const WeightFormat format : kFormats)
+  for (const WeightFormat format : kRowFormats)
     for (const std::size_t n : {1U, 3U, 16U, 21U, 133U, 3072U})
       for (const float scale : {1.0F, 0.02F, 1e-30F, 1e38F}) {
         const std::vector<float> x = normal_row(n, scale);
@@ -72,7 +72,7 @@ TEST(QuantizeRow, TiesGoToEven) {
 }
 
 TEST(QuantizeRow, ZerosAndTinyRowsBecomeZeros) {
-  for (const WeightFormat format : kFormats)
+  for (const WeightFormat format : kRowFormats)
     for (const float value : {0.0F, -0.0F, 1e-45F, -1e-38F, 1.4e-36F}) {
       const ref::RowCodes row = codes_of(std::vector<float>(37, value), format);
       EXPECT_EQ(row.scale, 0.0F);
@@ -83,14 +83,14 @@ TEST(QuantizeRow, ZerosAndTinyRowsBecomeZeros) {
 
 TEST(QuantizeRow, LargestNumbersFit) {
   constexpr float kMax = std::numeric_limits<float>::max();
-  for (const WeightFormat format : kFormats) {
+  for (const WeightFormat format : kRowFormats) {
     const ref::RowCodes row = codes_of({kMax, -kMax, 0.0F, kMax / 2}, format);
     EXPECT_NEAR(value_of(row.codes[3], row.scale, format) / kMax, 0.5, 0.01);
   }
 }
 
 TEST(QuantizeRow, WhatIsNotFiniteHasNoScale) {
-  for (const WeightFormat format : kFormats)
+  for (const WeightFormat format : kRowFormats)
     for (const float bad : {std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(),
                             std::numeric_limits<float>::quiet_NaN()})
       for (const std::size_t at : {0U, 17U, 36U}) {

@@ -5,20 +5,16 @@
 
 #include "base/check.h"
 #include "base/interrupt.h"
+#include "base/units.h"
 
 namespace tetrad {
 namespace {
 
-constexpr std::size_t kBlock = DirectFile::kBlock;
 // Gaps between an expert's tensors are read too when they are smaller (scales of a tensor, somebody else's norm).
 constexpr std::uint64_t kGap = std::uint64_t{64} << 10;
 constexpr std::size_t kBusy = std::size_t{32} << 20;  // bytes that keep the readers busy while an expert computes
 constexpr double kNever = std::numeric_limits<double>::infinity();
 constexpr std::chrono::milliseconds kLook{50};  // between looks at signals
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 std::array<std::span<const std::byte>, 6> parts_of(const std::array<WeightView, 3>& views) {
   return {views[0].data, views[0].scales, views[1].data, views[1].scales, views[2].data, views[2].scales};
@@ -45,11 +41,11 @@ ExpertCache::Home ExpertCache::home_of(const Checkpoint& checkpoint, const Views
     const std::uint64_t end = place.offset + parts[part].size();
     Extent* last = home.extents.empty() ? nullptr : &home.extents.back();
     if (last == nullptr || last->shard != place.shard || place.offset > last->offset + last->need + kGap) {
-      home.extents.push_back({place.shard, place.offset / kBlock * kBlock, 0, 0, size});
+      home.extents.push_back({place.shard, place.offset / DirectFile::kBlock * DirectFile::kBlock, 0, 0, size});
       last = &home.extents.back();
     }
     last->need = std::max<std::size_t>(last->need, end - last->offset);
-    last->bytes = (last->need + kBlock - 1) / kBlock * kBlock;
+    last->bytes = (last->need + DirectFile::kBlock - 1) / DirectFile::kBlock * DirectFile::kBlock;
     size = last->at + last->bytes;
     home.at[part] = last->at + (place.offset - last->offset);
   }
@@ -57,7 +53,7 @@ ExpertCache::Home ExpertCache::home_of(const Checkpoint& checkpoint, const Views
 }
 
 std::uint64_t ExpertCache::slot_bytes(const Checkpoint& checkpoint, const LayerWeights& layer) {
-  std::uint64_t most = kBlock;
+  std::uint64_t most = DirectFile::kBlock;
   for (const Views& views : layer.experts)
     for (const Extent& extent : home_of(checkpoint, views).extents)
       most = std::max<std::uint64_t>(most, extent.at + extent.bytes);

@@ -9,7 +9,7 @@
 namespace tetrad {
 namespace {
 
-constexpr std::size_t kSlabBytes = std::size_t{64} << 20;  // of weights that are mapped at once
+constexpr std::size_t kHeadSlabBytes = std::size_t{64} << 20;  // of weights that are mapped at once
 constexpr std::int64_t kReleaseRows = 16;  // fewer rows are generation: the next token needs the pages again
 
 // Rows [begin, begin + count); begin and count are multiples of a FP8 block's rows (count but for the last).
@@ -76,7 +76,8 @@ void OutputHead::logits(std::span<const float> hidden, std::int64_t rows, std::s
   Workspace workspace(impl.compute);
   const std::size_t row_bytes = std::max<std::size_t>(impl.weight.data.size() / static_cast<std::size_t>(vocab), 1);
   const std::int64_t unit = impl.weight.format == WeightFormat::kFp8Block ? impl.weight.block_rows : 1;
-  const std::int64_t slab = std::max<std::int64_t>(static_cast<std::int64_t>(kSlabBytes / row_bytes) / unit, 1) * unit;
+  const std::int64_t slab =
+      std::max<std::int64_t>(static_cast<std::int64_t>(kHeadSlabBytes / row_bytes) / unit, 1) * unit;
   for (std::int64_t begin = 0; begin < vocab; begin += slab) {
     const WeightView part = slice_rows(impl.weight, begin, std::min(slab, vocab - begin));
     const LinearJob job = {&part, normed.data(), rows, width, out.data() + begin, vocab};

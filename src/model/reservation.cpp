@@ -8,7 +8,7 @@
 namespace tetrad {
 namespace {
 
-constexpr std::size_t kPiece = std::size_t{64} << 20;  // between looks at stop_: 20 ms
+constexpr std::size_t kPopulateBytes = std::size_t{64} << 20;  // between looks at stop_: 20 ms
 
 }  // namespace
 
@@ -27,8 +27,8 @@ Result<std::unique_ptr<Reservation>> Reservation::create(std::size_t bytes, cons
 // pages become resident when they are used.
 void Reservation::populate() {
 #ifdef MADV_POPULATE_WRITE
-  for (std::size_t at = 0; at < bytes_ && !stop_; at += kPiece)
-    if (::madvise(data_ + at, std::min(kPiece, bytes_ - at), MADV_POPULATE_WRITE) != 0) return;
+  for (std::size_t at = 0; at < bytes_ && !stop_; at += kPopulateBytes)
+    if (::madvise(data_ + at, std::min(kPopulateBytes, bytes_ - at), MADV_POPULATE_WRITE) != 0) return;
 #endif
 }
 

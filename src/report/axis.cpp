@@ -12,7 +12,7 @@
 namespace tetrad::report {
 namespace {
 
-constexpr int kMaxDecades = 15;
+constexpr int kMaxAxisDecades = 15;
 constexpr double kTiny = 1e-290, kHuge = 1e290;  // beyond these steps and powers of ten leave double's range
 
 // Trailing zeros carry nothing on an axis: "0.5", not "0.5000".
@@ -43,7 +43,7 @@ Scale Scale::logarithmic(double smallest, double largest) {
   const double low = std::log10(std::clamp(smallest, kTiny, kHuge)),
                high = std::log10(std::clamp(largest, kTiny, kHuge));
   const int last = std::max(static_cast<int>(std::ceil(high - 1e-9)), static_cast<int>(std::floor(low)) + 1);
-  const int first = std::max(static_cast<int>(std::floor(low + 1e-9)), last - kMaxDecades);
+  const int first = std::max(static_cast<int>(std::floor(low + 1e-9)), last - kMaxAxisDecades);
   scale.low_ = first;
   scale.high_ = last;
   const int every = (last - first + 7) / 8;

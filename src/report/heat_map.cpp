@@ -10,7 +10,7 @@
 namespace tetrad::report {
 namespace {
 
-constexpr double kRoom = 1030, kLeft = 58, kTop = 4;
+constexpr double kRoom = 1030, kMapLeft = 58, kMapTop = 4;
 constexpr int kLevels = 10;
 constexpr std::size_t kHoverCells =
     30000;  // 75 bytes a cell: 16,000 are 1.2 MB. More cells get a tooltip a row instead
@@ -21,9 +21,9 @@ struct Grid {
   std::int64_t least = 0, most = 0;
 
   bool hover() const { return rows * columns <= kHoverCells; }
-  double right() const { return kLeft + width * static_cast<double>(columns); }
+  double right() const { return kMapLeft + width * static_cast<double>(columns); }
   double bottom() const { return y(rows); }
-  double y(std::size_t row) const { return kTop + height * static_cast<double>(row); }
+  double y(std::size_t row) const { return kMapTop + height * static_cast<double>(row); }
   int level(std::int64_t value) const {  // 1 .. kLevels; 0 for zero
     if (value <= 0) return 0;
     if (most <= least) return kLevels;
@@ -33,7 +33,7 @@ struct Grid {
   }
 };
 
-std::size_t label_step(double cell, double room) {
+std::size_t map_label_step(double cell, double room) {
   std::size_t step = 1;
   for (const std::size_t next : {2U, 5U, 10U, 20U, 50U, 100U, 200U, 500U})
     if (static_cast<double>(step) * cell < room) step = next;
@@ -70,7 +70,7 @@ std::string legend(const HeatMap& map, const Grid& grid) {
 
 // A cell is a path within its row's group; classes carry the colours.
 std::string cells(const HeatMap& map, const Grid& grid, std::size_t row) {
-  std::string body = fmt::format("<g transform=\"translate({} {})\">", kLeft, grid.y(row));
+  std::string body = fmt::format("<g transform=\"translate({} {})\">", kMapLeft, grid.y(row));
   const double w = grid.width - (grid.width > 6 ? 1 : 0), h = grid.height - 1;
   for (std::size_t c = 0; c < map.values[row].size(); ++c) {
     const std::int64_t value = map.values[row][c];
@@ -90,7 +90,7 @@ std::string row_hit(const HeatMap& map, const Grid& grid, std::size_t row) {
   auto sorted = map.values[row];
   if (sorted.empty()) return {};
   std::sort(sorted.begin(), sorted.end());
-  return hit(kLeft, grid.y(row), grid.width * static_cast<double>(sorted.size()), grid.height,
+  return hit(kMapLeft, grid.y(row), grid.width * static_cast<double>(sorted.size()), grid.height,
              fmt::format("{} {}: {} to {}, median {}; {}: {}", map.row_title, map.row_names[row], sorted.front(),
                          sorted.back(), sorted[sorted.size() / 2], map.zero_title,
                          std::count(sorted.begin(), sorted.end(), 0)));
@@ -105,12 +105,12 @@ std::string HeatMap::html() const {
   std::string body;
   for (std::size_t r = 0; r < grid.rows; ++r)
     body += cells(*this, grid, r) + (grid.hover() ? "" : row_hit(*this, grid, r));
-  for (const std::size_t r : labelled(row_names, label_step(grid.height, 14)))
-    body += text_at(kLeft - 6, grid.y(r) + grid.height / 2 + 4, "end", row_names[r]);
-  for (std::size_t c = 0; c < grid.columns; c += label_step(grid.width, 30))
-    body += text_at(kLeft + grid.width * (static_cast<double>(c) + 0.5), bottom + 16, "middle", std::to_string(c));
-  body += text_at(kLeft, bottom + 36, "start", column_title);
-  body += text_at(14, kTop, "end", row_title, fmt::format(" transform=\"rotate(-90 14 {:.1f})\"", kTop));
+  for (const std::size_t r : labelled(row_names, map_label_step(grid.height, 14)))
+    body += text_at(kMapLeft - 6, grid.y(r) + grid.height / 2 + 4, "end", row_names[r]);
+  for (std::size_t c = 0; c < grid.columns; c += map_label_step(grid.width, 30))
+    body += text_at(kMapLeft + grid.width * (static_cast<double>(c) + 0.5), bottom + 16, "middle", std::to_string(c));
+  body += text_at(kMapLeft, bottom + 36, "start", column_title);
+  body += text_at(14, kMapTop, "end", row_title, fmt::format(" transform=\"rotate(-90 14 {:.1f})\"", kMapTop));
   // Its natural size in pixels: small maps aren't blown up, large ones scroll in their box.
   const double width = std::max(grid.right() + 4, 180.0), height = std::max(bottom + 42, 90.0);
   return legend(*this, grid) + fmt::format("<div class=\"scroll\"><div style=\"width:{:.0f}px\">", width) +

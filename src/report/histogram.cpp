@@ -10,7 +10,7 @@ namespace tetrad::report {
 namespace {
 
 constexpr std::size_t kMany = 5000;  // values from which finer bins are smooth enough to read
-constexpr int kMaxDecades = 24;
+constexpr int kMaxBinDecades = 24;
 
 // Bin 0 is for values below the first decade; bin i covers 10^(first + (i - 1) / per_decade) to the next.
 struct Bins {
@@ -45,7 +45,8 @@ Bins bins_for(const std::vector<Series>& series, double smallest) {
   Bins bins;
   bins.per_decade = most < kMany ? 5 : 10;
   bins.first = static_cast<int>(std::floor(std::log10(low == 0 ? smallest : low)));
-  bins.last = std::clamp(static_cast<int>(std::floor(std::log10(high))) + 1, bins.first + 1, bins.first + kMaxDecades);
+  bins.last =
+      std::clamp(static_cast<int>(std::floor(std::log10(high))) + 1, bins.first + 1, bins.first + kMaxBinDecades);
   for (const Series& s : series)
     for (const double v : s.values) bins.small_values = bins.small_values || (v > 0 && bins.of(v) == 0);
   return bins;
@@ -64,9 +65,9 @@ std::vector<double> shares(const std::vector<double>& values, const Bins& bins) 
   return share;
 }
 
-class Drawing {
+class HistogramDrawing {
  public:
-  Drawing(const LogHistogram& chart, const Bins& bins) : chart_(chart), bins_(bins) {
+  HistogramDrawing(const LogHistogram& chart, const Bins& bins) : chart_(chart), bins_(bins) {
     for (const Series& s : chart.series) share_.push_back({s.name, shares(s.values, bins)});
     scale_ = Scale::over(share_, false);
     step_ = (frame_.right - frame_.left - kFirst) / static_cast<double>(bins.count() - 1);
@@ -139,7 +140,7 @@ std::string LogHistogram::html() const {
   });
   if (!any) return empty_chart();
   const Bins bins = bins_for(series, smallest);
-  const Drawing drawing(*this, bins);
+  const HistogramDrawing drawing(*this, bins);
   std::string body = drawing.frame();
   for (std::size_t s = 0; s < std::min(series.size(), kMaxSeries); ++s) body += drawing.shape(s);
   body += drawing.hits();

@@ -18,9 +18,9 @@ std::size_t label_step(std::size_t count) {
       if (count <= 10 * factor * power) return factor * power;
 }
 
-class Drawing {
+class LineDrawing {
  public:
-  Drawing(const LineChart& chart, std::size_t count)
+  LineDrawing(const LineChart& chart, std::size_t count)
       : chart_(chart), count_(count), scale_(Scale::over(chart.series, chart.log_y)) {
     for (std::size_t i = 0; i < count; ++i)
       names_.push_back(i < chart.x_names.size() ? chart.x_names[i] : std::to_string(i));
@@ -89,7 +89,7 @@ std::string LineChart::html() const {
   std::size_t count = 0;
   for (const Series& s : series) count = std::max(count, s.values.size());
   if (count == 0) return empty_chart();
-  const Drawing drawing(*this, count);
+  const LineDrawing drawing(*this, count);
   std::string body = drawing.frame();
   for (std::size_t s = 0; s < series.size(); ++s) body += drawing.line(s);
   body += drawing.hits();

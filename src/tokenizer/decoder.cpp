@@ -15,7 +15,6 @@
 namespace tetrad {
 namespace {
 
-constexpr std::size_t kMaxSteps = 64;
 constexpr std::size_t kMaxTokenBytes = 1 << 16;  // after which a token is not made longer by replacements
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 

@@ -15,7 +15,6 @@
 namespace tetrad {
 namespace {
 
-constexpr std::size_t kMaxSteps = 64;
 // No real normalizer grows a text more than elevenfold (NFKC of U+FDFA); a chain of replacements in a hostile file
 // could.
 constexpr std::size_t kMaxGrowth = 32, kAlwaysAllowed = 1 << 16;

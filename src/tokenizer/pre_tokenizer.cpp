@@ -15,7 +15,6 @@
 namespace tetrad {
 namespace {
 
-constexpr std::size_t kMaxSteps = 64;
 constexpr std::string_view kGpt2Pattern =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 

@@ -16,6 +16,16 @@
 #include "tokenizer/unicode.h"
 
 namespace tetrad {
+
+// With linkage, as the types have that hold it.
+struct PcreFree {
+  void operator()(pcre2_code* p) const { pcre2_code_free(p); }
+  void operator()(pcre2_match_data* p) const { pcre2_match_data_free(p); }
+  void operator()(pcre2_match_context* p) const { pcre2_match_context_free(p); }
+  void operator()(pcre2_jit_stack* p) const { pcre2_jit_stack_free(p); }
+  void operator()(pcre2_compile_context* p) const { pcre2_compile_context_free(p); }
+};
+
 namespace {
 
 constexpr std::size_t kMaxPatternBytes = 65'536;
@@ -23,22 +33,6 @@ constexpr std::size_t kJitStackStart = 32 * 1024, kJitStackLimit = std::size_t{6
 constexpr std::uint32_t kMinSteps = 10'000'000;
 constexpr std::uint32_t kHeapLimitKib =
     262'144;  // of the interpreter, which takes over when the JIT's stack is exhausted
-
-struct FreeCode {
-  void operator()(pcre2_code* p) const { pcre2_code_free(p); }
-};
-struct FreeData {
-  void operator()(pcre2_match_data* p) const { pcre2_match_data_free(p); }
-};
-struct FreeContext {
-  void operator()(pcre2_match_context* p) const { pcre2_match_context_free(p); }
-};
-struct FreeStack {
-  void operator()(pcre2_jit_stack* p) const { pcre2_jit_stack_free(p); }
-};
-struct FreeCompile {
-  void operator()(pcre2_compile_context* p) const { pcre2_compile_context_free(p); }
-};
 
 std::string pcre_message(int code) {
   std::array<PCRE2_UCHAR, 160> buffer{};
@@ -51,9 +45,9 @@ PCRE2_SPTR bytes_of(std::string_view text) { return reinterpret_cast<PCRE2_SPTR>
 }  // namespace
 
 struct RegexScratch::State {
-  std::unique_ptr<pcre2_match_data, FreeData> data{pcre2_match_data_create(1, nullptr)};
-  std::unique_ptr<pcre2_match_context, FreeContext> context{pcre2_match_context_create(nullptr)};
-  std::unique_ptr<pcre2_jit_stack, FreeStack> stack{pcre2_jit_stack_create(kJitStackStart, kJitStackLimit, nullptr)};
+  std::unique_ptr<pcre2_match_data, PcreFree> data{pcre2_match_data_create(1, nullptr)};
+  std::unique_ptr<pcre2_match_context, PcreFree> context{pcre2_match_context_create(nullptr)};
+  std::unique_ptr<pcre2_jit_stack, PcreFree> stack{pcre2_jit_stack_create(kJitStackStart, kJitStackLimit, nullptr)};
   std::string substituted;
   unsigned gave_up = 0;  // times within this input
 
@@ -70,7 +64,7 @@ RegexScratch::~RegexScratch() = default;
 void RegexScratch::begin_text() { state_->gave_up = 0; }
 
 struct Regex::Code {
-  std::unique_ptr<pcre2_code, FreeCode> code;
+  std::unique_ptr<pcre2_code, PcreFree> code;
   std::string literal;  // used instead of code when not empty
   std::string name;
   bool jit = false;
@@ -101,7 +95,7 @@ Result<Regex> Regex::compile(std::string_view pattern, const std::string& where)
     return invalid_input("bad regular expression", where,
                          fmt::format("{} bytes long; the limit is {}", pattern.size(), kMaxPatternBytes));
   const std::string translated = TETRAD_TRY(oniguruma_to_pcre2(pattern, where));
-  std::unique_ptr<pcre2_compile_context, FreeCompile> context(pcre2_compile_context_create(nullptr));
+  std::unique_ptr<pcre2_compile_context, PcreFree> context(pcre2_compile_context_create(nullptr));
   if (!context) return make_error(ErrorCode::kOutOfMemory, "bad regular expression", where, "no memory to compile it");
   pcre2_set_newline(context.get(), PCRE2_NEWLINE_LF);
   pcre2_set_bsr(context.get(), PCRE2_BSR_UNICODE);

@@ -16,6 +16,7 @@ namespace tetrad {
 // Ids above this are refused: tables are indexed by id, and the largest real vocabularies have 262 144 tokens.
 inline constexpr std::int64_t kMaxTokenId = (1 << 22) - 1;
 inline constexpr std::size_t kMaxMerges = 1 << 22;  // the longest known list (Gemma 2) has 580 604
+inline constexpr std::size_t kMaxSteps = 64;        // of a normalizer, a pre-tokenizer or a decoder
 
 struct VocabularyEntry {
   std::size_t begin, size;  // in TokenizerFile::text
