@@ -6,6 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "arch/tensor_table.h"
 #include "base/units.h"
 
 namespace tetrad {

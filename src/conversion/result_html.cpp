@@ -5,6 +5,7 @@
 #include <cmath>
 #include <tuple>
 
+#include "arch/tensor_table.h"
 #include "base/units.h"
 #include "conversion/result.h"
 #include "report/chart.h"
