@@ -85,12 +85,12 @@ def plot(rows, x, path):
         out.append(f'<path d="M{MARGIN} {y:.1f}H{WIDTH - 16}" stroke="#ddd"/><text x="{MARGIN - 6}" y="{y + 4:.1f}" text-anchor="end">{2 ** power:,g}</text>')
     for row in rows:
         px = point(row, columns[0])[0]
-        out.append(f'<text x="{px:.1f}" y="{HEIGHT - 24}" text-anchor="middle">{row[x]:,}</text>')
+        out.append(f'<text x="{px:.1f}" y="{HEIGHT - 24}" text-anchor="middle">{row[x] // 1024}k</text>' if row[x] >= 1024 else f'<text x="{px:.1f}" y="{HEIGHT - 24}" text-anchor="middle">{row[x]}</text>')
     for column, colour in zip(columns, ("#0b62a8", "#c2500a")):
         points = [point(r, column) for r in rows]
         out.append(f'<polyline fill="none" stroke="{colour}" stroke-width="2" points="' + " ".join(f"{a:.1f},{b:.1f}" for a, b in points) + '"/>')
         out += [f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3" fill="{colour}"/>' for a, b in points]
-        out.append(f'<text x="{points[0][0] + 6:.1f}" y="{points[0][1] - 8:.1f}" fill="{colour}">{column}, tokens/s</text>')
+        out.append(f'<text x="{MARGIN + 120 * columns.index(column)}" y="14" fill="{colour}">{column}, tokens/s</text>')
     out.append(f'<text x="{(WIDTH + MARGIN) / 2}" y="{HEIGHT - 8}" text-anchor="middle">{x}</text></svg>')
     path.write_text("\n".join(out) + "\n")
 
