@@ -77,7 +77,7 @@ def plot(rows, x, path):
     low_y, high_y = math.floor(math.log2(min(values))), math.ceil(math.log2(max(values)))
 
     def point(row, column):
-        return (MARGIN + (math.log2(row[x]) - low_x) / (high_x - low_x) * (WIDTH - MARGIN - 16), HEIGHT - 40 - (math.log2(row[column]) - low_y) / (high_y - low_y) * (HEIGHT - 64))
+        return (MARGIN + (math.log2(row[x]) - low_x) / (high_x - low_x or 1) * (WIDTH - MARGIN - 16), HEIGHT - 40 - (math.log2(row[column]) - low_y) / (high_y - low_y) * (HEIGHT - 64))
 
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="11"><rect width="100%" height="100%" fill="#fff"/>']
     for power in range(low_y, high_y + 1):
@@ -85,7 +85,8 @@ def plot(rows, x, path):
         out.append(f'<path d="M{MARGIN} {y:.1f}H{WIDTH - 16}" stroke="#ddd"/><text x="{MARGIN - 6}" y="{y + 4:.1f}" text-anchor="end">{2 ** power:,g}</text>')
     for row in rows:
         px = point(row, columns[0])[0]
-        out.append(f'<text x="{px:.1f}" y="{HEIGHT - 24}" text-anchor="middle">{row[x] // 1024}k</text>' if row[x] >= 1024 else f'<text x="{px:.1f}" y="{HEIGHT - 24}" text-anchor="middle">{row[x]}</text>')
+        label = f"{row[x] // 1024}k" if row[x] >= 1024 else row[x]
+        out.append(f'<text x="{px:.1f}" y="{HEIGHT - 24}" text-anchor="middle">{label}</text>')
     for column, colour in zip(columns, ("#0b62a8", "#c2500a")):
         points = [point(r, column) for r in rows]
         out.append(f'<polyline fill="none" stroke="{colour}" stroke-width="2" points="' + " ".join(f"{a:.1f},{b:.1f}" for a, b in points) + '"/>')
@@ -108,14 +109,14 @@ def main():
         bench = Bench(o.tetrad, pathlib.Path(scratch), o.repeat)
         measures = {"batch": lambda: over_batch(bench), "experts": lambda: over_models(bench, "experts", [(1, n) for n in (8, 16, 32, 64, 128, 256)]),
                     "layers": lambda: over_models(bench, "layers", [(n, 32) for n in (1, 2, 4, 8)]), "context": lambda: over_context(bench, o.longest)}
-        found = o.output.with_suffix(".json")
-        series = json.loads(found.read_text()) if o.only and found.exists() else {}
-        series |= {name: measures[name]() for name in o.only or measures}
-    o.output.parent.mkdir(parents=True, exist_ok=True)
-    o.output.with_suffix(".json").write_text(json.dumps(series, indent=1) + "\n")
-    for name, rows in series.items():
-        plot(rows, name, o.output.with_name(f"{o.output.name}-{name}.svg"))
-        print(f"\n{name}\n\n{table(rows)}", flush=True)
+        o.output.parent.mkdir(parents=True, exist_ok=True)
+        results = o.output.with_suffix(".json")
+        series = json.loads(results.read_text()) if o.only and results.exists() else {}
+        for name in o.only or measures:  # each is kept at once: an interrupted run loses one
+            series[name] = measures[name]()
+            results.write_text(json.dumps(series, indent=1) + "\n")
+            plot(series[name], name, o.output.with_name(f"{o.output.name}-{name}.svg"))
+            print(f"\n{name}\n\n{table(series[name])}", flush=True)
 
 
 if __name__ == "__main__":

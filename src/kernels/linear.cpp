@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::int64_t kPanelFloats =
     160 * 1024;  // 640 KiB of decoded weights: most of a 1 MiB L2; x is read once a panel
+constexpr std::int64_t kMaxTaskRows = 192;
 constexpr std::int64_t kAlignment = 64;
 
 std::int64_t padded(std::int64_t cols) { return (cols + 15) / 16 * 16; }
@@ -65,9 +66,9 @@ std::int64_t task_rows(const KernelTable& kernels, const LinearJob& job, Packing
     return std::max<std::int64_t>(96 / kernels.nvfp4_panel_n, 1) * kernels.nvfp4_panel_n;
   // What is read as it is stored needs no room, and the longer a task, the fewer bytes that nothing has fetched ahead.
   const bool stored = packing == Packing::kPlanes || direct(kernels, job);
-  const std::int64_t fit = stored ? 192 : std::max<std::int64_t>(kPanelFloats / padded(job.weight->cols), 1);
+  const std::int64_t fit = stored ? kMaxTaskRows : std::max<std::int64_t>(kPanelFloats / padded(job.weight->cols), 1);
   const std::int64_t share = job.weight->rows / static_cast<std::int64_t>(4 * threads) + 1;
-  const std::int64_t rows = std::min({fit, std::max<std::int64_t>(share, 48), std::int64_t{192}});
+  const std::int64_t rows = std::min({fit, std::max<std::int64_t>(share, 48), kMaxTaskRows});
   return rows >= 12 ? rows / 12 * 12 : rows;
 }
 

@@ -98,7 +98,7 @@ void multiply(const MultiplyArgs& args) {
 
 // While a block's rows are multiplied, the next block is fetched in the order of its addresses, into L2: the memory
 // then sees one stream. Fetching each row ahead of itself instead, kN streams at once, a Zen 4 read BF16 at 25 GB/s of
-// 33 (now 30 to 33), a Zen 3 less; L1 has no room for the 24 KiB of such a block beside x.
+// 33 (now 28 to 33); L1 has no room for the 24 KiB of such a block beside x.
 template <WeightFormat kFormat>
 constexpr std::int64_t kColumnsOfLine = kFormat == WeightFormat::kF32                                     ? 16
                                         : kFormat == WeightFormat::kF16 || kFormat == WeightFormat::kBF16 ? 32
