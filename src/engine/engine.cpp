@@ -96,6 +96,7 @@ Status Engine::Impl::check(const EngineRequest& request) const {
 bool Engine::Impl::take_news() {
   std::vector<std::unique_ptr<Sequence>> added;
   std::vector<RequestId> ended;
+  bool stop = false;  // as of the moment `ended` was made: who stops later is heard in the next round
   {
     std::unique_lock lock(mutex);
     news.wait(lock, [&] {
@@ -106,7 +107,8 @@ bool Engine::Impl::take_news() {
     ended.swap(cancelled);
     taken = static_cast<std::int64_t>(added.size());
     counters.queued += taken;
-    if (cancel_everything || stopping) {
+    stop = stopping;
+    if (cancel_everything || stop) {
       ended = scheduler.ids();
       for (const auto& sequence : added) ended.push_back(sequence->id);
       cancel_everything = false;
@@ -122,7 +124,7 @@ bool Engine::Impl::take_news() {
     flush_done = true;
     news.notify_all();
   }
-  return !stopping;
+  return !stop;
 }
 
 void Engine::Impl::run() {

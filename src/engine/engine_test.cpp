@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cmath>
 #include <condition_variable>
+#include <future>
 #include <limits>
 #include <mutex>
 #include <thread>
@@ -189,6 +190,31 @@ TEST_F(EngineTest, StoppingEndsEveryRequest) {
     for (auto& answer : answers) ASSERT_TRUE(running->submit(requests(1, 1000)[0], answer.sink()).has_value());
   }
   for (auto& answer : answers) EXPECT_EQ(answer.finish, FinishReason::kAbort);
+}
+
+// The stop comes while the engine is busy ending another request, after it has looked for news.
+TEST_F(EngineTest, StoppingAtAnyMomentEndsEveryRequest) {
+  auto running = engine();
+  auto request = requests(1, 100000)[0];
+  request.ignore_eos = true;
+  Answer cancelled, other;
+  std::promise<void> ending;
+  const RequestId id = running
+                           ->submit(request,
+                                    [&, sink = cancelled.sink()](OutputEvent event) {
+                                      const bool last = event.finish != FinishReason::kNone;
+                                      sink(std::move(event));
+                                      if (!last) return;
+                                      ending.set_value();
+                                      std::this_thread::sleep_for(std::chrono::milliseconds(200));
+                                    })
+                           .value();
+  cancelled.wait_for_tokens(1);
+  ASSERT_TRUE(running->submit(request, other.sink()).has_value());
+  running->cancel(id);
+  ending.get_future().wait();
+  running.reset();
+  EXPECT_EQ(other.finish, FinishReason::kAbort);
 }
 
 TEST_F(EngineTest, ReportsLogprobs) {
