@@ -30,6 +30,7 @@ struct BenchFlags {
   std::vector<std::int64_t> prompts = {512}, concurrencies = {1};
   std::int64_t generate = 32, repeat = 5, chunk = 512;
   DenseWeights dense = DenseWeights::kStored;
+  bool fast = false;
   bool profile = false;
 };
 
@@ -302,6 +303,7 @@ Status run_bench(const BenchFlags& flags, const CommonFlags& common) {
   const DenseBytes dense = TETRAD_TRY(dense_bytes(opened.checkpoint, opened.config, flags.dense));
   ForwardOptions forward;
   forward.dense = flags.dense;
+  forward.int8_inputs = flags.fast;
   const std::int64_t slots = most * (context + flags.generate);
   const bool bf16 = flags.cache_type != "float32";
   MemoryRequest memory = TETRAD_TRY(memory_request(opened, flags.expert_cache, flags.dense));
@@ -335,6 +337,7 @@ Status run_bench(const BenchFlags& flags, const CommonFlags& common) {
                                 static_cast<std::uint64_t>(opened.config.vocab * opened.config.hidden));
   Json json = to_json(machine, compute, prefills, decodes);
   json["dense_weights"] = dense_weights_name(flags.dense);
+  json["expert_inputs"] = expert_inputs_name(forward);
   std::string text = to_text(machine, compute, prefills, decodes, flops);
   for (const PassProfile& profile : bench.profiles()) {
     json["profile"].push_back(profile_json(profile));
@@ -361,6 +364,7 @@ void register_bench(CLI::App& app, const CommonFlags& common, Action& action) {
   command->add_option("--kv-cache-dtype", flags->cache_type, "float32 (default) or bfloat16")
       ->check(CLI::IsMember({"float32", "bfloat16"}));
   add_dense_weights_option(*command, flags->dense);
+  add_fast_flag(*command, flags->fast);
   add_expert_cache_option(*command, flags->expert_cache);
   command->add_flag("--profile", flags->profile, "also the time of each operation and layer");
   command->add_option("--json", flags->json, "write the result as JSON (- is stdout)");

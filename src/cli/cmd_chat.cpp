@@ -29,6 +29,7 @@ struct ChatFlags {
   std::optional<double> temperature, top_p, min_p;
   std::optional<std::int64_t> top_k;
   DenseWeights dense = DenseWeights::kStored;
+  bool fast = false;
   std::int64_t max_tokens = 0;
 };
 
@@ -235,6 +236,7 @@ Status run_chat(const ChatFlags& flags, const CommonFlags& common) {
   options.expert_cache_bytes = plan.expert_cache_bytes;
   options.ngram_speculation = true;
   options.forward.dense = flags.dense;
+  options.forward.int8_inputs = flags.fast;
   for (const std::int64_t id : opened.config.eos_ids) options.end_tokens.push_back(static_cast<std::int32_t>(id));
   const auto engine = TETRAD_TRY(Engine::create(opened.checkpoint, opened.config, compute, options));
   SamplingParams sampling = TETRAD_TRY(sampling_of(flags, common.seed));
@@ -256,6 +258,7 @@ void register_chat(CLI::App& app, const CommonFlags& common, Action& action) {
   command->add_option("--max-tokens", flags->max_tokens, "of an answer (default: what the context takes)")
       ->check(CLI::PositiveNumber);
   add_dense_weights_option(*command, flags->dense);
+  add_fast_flag(*command, flags->fast);
   add_expert_cache_option(*command, flags->expert_cache);
   command->callback([flags, &common, &action] { action = [flags, &common] { return run_chat(*flags, common); }; });
 }

@@ -72,6 +72,7 @@ void register_eval(CLI::App& app, const CommonFlags& common, Action& action) {
                    "of the candidates: bf16 (default) or nvfp4, as Blackwell GPUs compute")
       ->check(CLI::IsMember({"bf16", "nvfp4"}));
   add_dense_weights_option(*command, options.dense, "; of the candidates");
+  add_fast_flag(*command, options.int8_inputs, "; of the candidates");
   add_bytes_option(*command, "--memory-limit", options.memory_limit,
                    "for hidden states and buffers (default: half of the memory)");
   command->add_option("--json", flags->json, "write the result as JSON (- is stdout)");

@@ -25,6 +25,7 @@ struct GenerateFlags {
   std::optional<double> temperature, top_p, min_p, repetition_penalty, presence_penalty, frequency_penalty;
   std::optional<std::int64_t> top_k;
   DenseWeights dense = DenseWeights::kStored;
+  bool fast = false;
 };
 
 Result<SamplingParams> sampling_params(const GenerateFlags& flags, std::uint64_t seed) {
@@ -144,6 +145,7 @@ Status run_generate(const GenerateFlags& flags, const CommonFlags& common) {
   ForwardOptions options;
   options.activations = flags.activations == "nvfp4" ? ActivationFormat::kNvfp4 : ActivationFormat::kBF16;
   options.dense = flags.dense;
+  options.int8_inputs = flags.fast;
   MemoryRequest memory = TETRAD_TRY(memory_request(opened, flags.expert_cache, flags.dense));
   memory.bytes_per_token = PagedModel::bytes_per_slot(opened.config, false);
   memory.step_tokens = std::min<std::int64_t>(memory.step_tokens, static_cast<std::int64_t>(prompt.size()));
@@ -192,6 +194,7 @@ void register_generate(CLI::App& app, const CommonFlags& common, Action& action)
   command->add_option("--activations", flags->activations, "bf16 (default) or nvfp4")
       ->check(CLI::IsMember({"bf16", "nvfp4"}));
   add_dense_weights_option(*command, flags->dense);
+  add_fast_flag(*command, flags->fast);
   add_expert_cache_option(*command, flags->expert_cache);
   command->add_option("--json", flags->json, "write ids, text and times as JSON (- is stdout)");
   command->callback([flags, &common, &action] { action = [flags, &common] { return run_generate(*flags, common); }; });

@@ -15,6 +15,7 @@ namespace {
 struct LogitsFlags {
   std::string model, ids, output, activations = "bf16", precision = "f32";
   DenseWeights dense = DenseWeights::kStored;
+  bool fast = false;
   bool overwrite = false;
 };
 
@@ -37,6 +38,7 @@ Status run_logits(const LogitsFlags& flags, const CommonFlags& common) {
   ForwardOptions options;
   options.activations = flags.activations == "nvfp4" ? ActivationFormat::kNvfp4 : ActivationFormat::kBF16;
   options.dense = flags.dense;
+  options.int8_inputs = flags.fast;
   options.precision = flags.precision == "bf16" ? Precision::kBF16 : Precision::kF32;
   auto stream =
       TETRAD_TRY(LayerStream::create(model.checkpoint, model.config, compute, options, std::move(sequences), {}));
@@ -82,6 +84,7 @@ void register_logits(CLI::App& app, const CommonFlags& common, Action& action) {
   command->add_option("--precision", flags->precision, "f32 (default) or bf16: round each op as PyTorch does")
       ->check(CLI::IsMember({"f32", "bf16"}));
   add_dense_weights_option(*command, flags->dense);
+  add_fast_flag(*command, flags->fast);
   command->add_flag("--overwrite", flags->overwrite, "replace the output file");
   command->callback([flags, &common, &action] { action = [flags, &common] { return run_logits(*flags, common); }; });
 }

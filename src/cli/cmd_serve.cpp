@@ -34,6 +34,7 @@ void add_model_flags(CLI::App& command, ServeFlags& flags) {
   command.add_option("--activations", flags.activations, "bf16 (default) or nvfp4, as in logits")
       ->check(CLI::IsMember({"bf16", "nvfp4"}));
   add_dense_weights_option(command, flags.dense);
+  add_fast_flag(command, flags.fast);
   command.add_option("--context-length", flags.context, "tokens of prompt and answer together (default: the model's)")
       ->check(positive());
   command

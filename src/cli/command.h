@@ -54,6 +54,8 @@ void add_bytes_option(CLI::App& command, const std::string& name, std::uint64_t&
 
 // --dense-weights; `note` stands behind its explanation.
 void add_dense_weights_option(CLI::App& command, DenseWeights& dense, const std::string& note = "");
+// --fast, and --exact for its absence: how NVFP4 experts take their inputs (ForwardOptions::int8_inputs).
+void add_fast_flag(CLI::App& command, bool& fast, const std::string& note = "");
 
 Status write_stdout(std::string_view text);                    // an error when the reader is gone or the disk is full
 Status write_json(const std::string& path, const Json& json);  // "-": stdout

@@ -101,6 +101,7 @@ Result<EngineOptions> engine_options(const ServeFlags& flags, const Model& model
   for (const std::int64_t id : model.config.eos_ids) options.end_tokens.push_back(static_cast<std::int32_t>(id));
   options.forward.activations = flags.activations == "nvfp4" ? ActivationFormat::kNvfp4 : ActivationFormat::kBF16;
   options.forward.dense = flags.dense;
+  options.forward.int8_inputs = flags.fast;
   MemoryRequest memory = TETRAD_TRY(memory_request(model, flags.expert_cache, flags.dense));
   if (flags.context > 0) memory.context_length = std::min(flags.context, model.config.max_position);
   if (flags.chunk < 0) options.chunked_prefill_size = memory.context_length;
@@ -128,6 +129,7 @@ std::string server_info(const ServeFlags& flags, const EngineOptions& options, c
               {"speculative_algorithm", options.ngram_speculation ? Json("NGRAM") : Json()},
               {"activations", flags.activations},
               {"dense_weights", dense_weights_name(flags.dense)},
+              {"expert_inputs", expert_inputs_name(options.forward)},
               {"threads", compute.pool().size()}}
       .dump();
 }

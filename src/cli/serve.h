@@ -15,6 +15,7 @@ struct ServeFlags {
   std::vector<std::string> names, keys, ignored;  // ignored: SGLang's that mean nothing here
   ServerOptions server;
   DenseWeights dense = DenseWeights::kStored;
+  bool fast = false;
   double fraction = 0.85, drain_seconds = 60;
   std::int64_t max_total_tokens = 0, max_running = 256, max_queued = 0, chunk = 512, context = 0, drafts = 8, tp = 1;
   int log_requests_level = 1;

@@ -93,6 +93,8 @@ Status Evaluation::open() {
     ForwardOptions forward;
     if (i > 0) forward.activations = options_.activations;
     if (i > 0) forward.dense = options_.dense;
+    if (i > 0) forward.int8_inputs = options_.int8_inputs;
+    result_.expert_inputs = expert_inputs_name(forward);
     TETRAD_TRY(open_stream(i, forward, limits));
   }
   result_.reference = options_.reference.string();

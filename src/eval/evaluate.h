@@ -21,6 +21,7 @@ struct EvalOptions {
   TokenSetOptions data;
   ActivationFormat activations = ActivationFormat::kBF16;  // of the candidates; the reference runs unquantized
   DenseWeights dense = DenseWeights::kStored;              // likewise
+  bool int8_inputs = false;                                // likewise
   std::uint64_t memory_limit = 0;             // bytes, shared by all models; 0: half of the machine's memory
   std::filesystem::path temporary_directory;  // empty: the system's
   std::string command_line;                   // for the report
@@ -43,7 +44,7 @@ struct CandidateResult {
 };
 
 struct EvalResult {
-  std::string reference, command_line, activations, dense_weights;
+  std::string reference, command_line, activations, dense_weights, expert_inputs;
   std::vector<std::string> data;
   std::int64_t positions = 0, windows = 0, context = 0, stride = 0;
   bool truncated = false;

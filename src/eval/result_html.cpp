@@ -259,6 +259,7 @@ std::string origin(const EvalResult& r) {
   table.row({"context, stride", fmt::format("{}, {} tokens", count(r.context), count(r.stride))});
   table.row({"activations", r.activations});
   table.row({"dense weights", r.dense_weights});
+  table.row({"inputs of NVFP4 experts", r.expert_inputs});
   table.row({"time", format_seconds(r.seconds)});
   table.row({"peak memory", format_bytes(r.peak_rss_bytes)});
   return table.html();

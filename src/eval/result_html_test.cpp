@@ -30,6 +30,7 @@ EvalResult result(std::size_t candidates, std::size_t positions, std::size_t lay
   r.command_line = "tetrad eval /models/original";
   r.activations = "bf16";
   r.dense_weights = "stored";
+  r.expert_inputs = "int16";
   r.data = {"eval.jsonl"};
   r.positions = static_cast<std::int64_t>(positions);
   r.windows = 10;

@@ -19,6 +19,7 @@ Json to_json(const EvalResult& r) {
   json["data"] = r.data;
   json["activations"] = r.activations;
   json["dense_weights"] = r.dense_weights;
+  json["expert_inputs"] = r.expert_inputs;
   json["reference_perplexity"] = r.reference_perplexity;
   json["seconds"] = r.seconds;
   json["peak_rss_bytes"] = r.peak_rss_bytes;
@@ -51,9 +52,10 @@ Json to_json(const EvalResult& r) {
 std::string to_text(const EvalResult& r) {
   std::string text = fmt::format(
       "{} positions in {} windows of up to {} tokens; KL divergence in nats a token, full vocabulary; candidates' "
-      "activations {}{}\n\n",
+      "activations {}{}{}\n\n",
       r.positions, r.windows, r.context, r.activations,
-      r.dense_weights == "stored" ? std::string() : ", dense weights " + r.dense_weights);
+      r.dense_weights == "stored" ? std::string() : ", dense weights " + r.dense_weights,
+      r.expert_inputs == "int8" ? ", inputs of NVFP4 experts int8" : "");
   std::size_t width = r.reference.size() + 12;
   for (const auto& c : r.candidates) width = std::max(width, c.path.size());
   text += fmt::format("{:<{}}  {:>9}  {:>18}  {:>9}  {:>9}  {:>9}  {:>7}  {:>9}\n", "model", width, "perplexity",

@@ -40,30 +40,6 @@ TETRAD_SIMD_INLINE std::int64_t keys_seen(const AttendArgs& args, std::int64_t r
   return seen < kAttendKeyTile ? seen : kAttendKeyTile;
 }
 
-template <bool kPairs, unsigned kRows>
-inline void score_rows(const AttendArgs& args, const AttendState& state, std::int64_t row, std::int64_t column) {
-  const float* q[kRows];
-  F32x16 acc[kRows];
-  for (unsigned i = 0; i < kRows; ++i) {
-    q[i] = args.q + row_offset(args, row + i);
-    acc[i] = zero();
-  }
-  constexpr std::int64_t kStep = kPairs ? 2 : 1;
-  const float* keys = state.keys;
-  for (std::int64_t d = 0; d < args.head_dim; d += kStep, keys += 16) {
-    const F32x16 raw = load(keys), key = kPairs ? pair_low(raw) : raw;
-#pragma GCC unroll 8
-    for (unsigned i = 0; i < kRows; ++i) acc[i] = fma(set1(q[i][d]), key, acc[i]);
-    if constexpr (kPairs) {
-      const F32x16 second = pair_high(raw);
-#pragma GCC unroll 8
-      for (unsigned i = 0; i < kRows; ++i) acc[i] = fma(set1(q[i][d + 1]), second, acc[i]);
-    }
-  }
-  for (unsigned i = 0; i < kRows; ++i)
-    store(state.scores + (row + i) * kAttendKeyTile + column, acc[i] * set1(args.scale));
-}
-
 // What is read next: rows of `pool` up to `end`, then rows of `next` from `next_begin` on; `keys` is the context.
 struct Upcoming {
   const std::byte *pool, *next;
@@ -71,18 +47,59 @@ struct Upcoming {
 };
 constexpr std::int64_t kFetchAhead = 64;  // rows
 
-// The hardware does not foresee where the next slots lie. Into L2: in L1 they would push out scores and transposed
-// keys.
-TETRAD_SIMD_INLINE void prefetch_rows(const AttendArgs& args, const Upcoming& coming, std::int64_t first,
-                                      std::int64_t count) {
-  const std::int64_t size = args.paged_bf16 ? 2 : 4;
-  for (std::int64_t i = first + kFetchAhead; i < first + kFetchAhead + count; ++i) {
-    const bool now = i < coming.end;
-    const std::int64_t key = now ? i : coming.next_begin + i - coming.end;
-    if (key >= coming.keys) return;
-    const std::byte* row = (now ? coming.pool : coming.next) + args.slots[key] * args.kv_stride * size;
-    for (std::int64_t line = 0; line < args.head_dim * size; line += 64) __builtin_prefetch(row + line, 0, 2);
+// Where the rows lie that are read kFetchAhead rows behind those at work; the hardware does not foresee it. The loops
+// fetch them line by line as they go: fetched at once, they would hold up the arithmetic until memory has answered.
+// Into L2: in L1 they would push out scores and transposed keys.
+struct Ahead {
+  const std::byte* rows[kAttendValueKeys];
+};
+TETRAD_SIMD_INLINE void fetch(const std::byte* line) { __builtin_prefetch(line, 0, 2); }
+
+// For `count` rows from `first` on. Behind the context's end: a row that is there already.
+TETRAD_SIMD_INLINE void look_ahead(const AttendArgs& args, const Upcoming& coming, std::int64_t first,
+                                   std::int64_t count, Ahead& ahead) {
+  const std::int64_t stride = args.kv_stride * (args.paged_bf16 ? 2 : 4);
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::int64_t at = first + i + kFetchAhead;
+    const bool now = at < coming.end;
+    const std::int64_t key = now ? at : coming.next_begin + at - coming.end;
+    const std::byte* pool = now ? coming.pool : coming.next;
+    ahead.rows[i] = key < coming.keys ? pool + args.slots[key] * stride : coming.pool + args.slots[first] * stride;
   }
+}
+
+// ahead: where 16 rows are to be fetched as well, or nullptr.
+template <bool kPairs, unsigned kRows, bool kFetch>
+inline void score_rows(const AttendArgs& args, const AttendState& state, std::int64_t row, std::int64_t column,
+                       const Ahead* ahead) {
+  const float* q[kRows];
+  F32x16 acc[kRows];
+  for (unsigned i = 0; i < kRows; ++i) {
+    q[i] = args.q + row_offset(args, row + i);
+    acc[i] = zero();
+  }
+  constexpr std::int64_t kStep = kPairs ? 2 : 1;
+  const std::int64_t part = args.head_dim / 16;  // dimensions in the time of a row, kStep of them in that of a line
+  const float* keys = state.keys;
+  for (std::int64_t r = 0; r < 16; ++r) {
+    const std::byte* line = kFetch ? ahead->rows[r] : nullptr;
+    for (std::int64_t d = r * part; d < (r + 1) * part; d += kStep, keys += 16) {
+      if constexpr (kFetch) {
+        fetch(line);
+        line += 64;
+      }
+      const F32x16 raw = load(keys), key = kPairs ? pair_low(raw) : raw;
+#pragma GCC unroll 8
+      for (unsigned i = 0; i < kRows; ++i) acc[i] = fma(set1(q[i][d]), key, acc[i]);
+      if constexpr (kPairs) {
+        const F32x16 second = pair_high(raw);
+#pragma GCC unroll 8
+        for (unsigned i = 0; i < kRows; ++i) acc[i] = fma(set1(q[i][d + 1]), second, acc[i]);
+      }
+    }
+  }
+  for (unsigned i = 0; i < kRows; ++i)
+    store(state.scores + (row + i) * kAttendKeyTile + column, acc[i] * set1(args.scale));
 }
 
 // Rows [first, first + count) of a pool as F32, one behind another.
@@ -128,22 +145,37 @@ inline void transpose_keys(const KvRows& rows, std::int64_t dwords, float* out) 
 #endif
 }
 
+template <bool kPairs, unsigned kRows>
+inline void score_group(const AttendArgs& args, const AttendState& state, std::int64_t& row, std::int64_t column,
+                        const Ahead*& ahead) {
+  for (; row + kRows <= args.rows; row += kRows, ahead = nullptr) {
+    if (ahead != nullptr)
+      score_rows<kPairs, kRows, true>(args, state, row, column, ahead);
+    else
+      score_rows<kPairs, kRows, false>(args, state, row, column, nullptr);
+  }
+}
+
+// 16 keys from `first` on; the first rows of queries to meet them fetch what is ahead.
 template <bool kPairs>
-inline void score_keys(const AttendArgs& args, const AttendState& state, std::int64_t first, std::int64_t column) {
+inline void score_keys(const AttendArgs& args, const AttendState& state, std::int64_t first, std::int64_t column,
+                       const Ahead* ahead) {
   std::int64_t row = (first - args.first_position) * args.group;  // rows before it see none of these keys
   row = row > 0 ? row : 0;
-  for (; row + kScoreRows <= args.rows; row += kScoreRows) score_rows<kPairs, kScoreRows>(args, state, row, column);
-  for (; row + 6 <= args.rows; row += 6) score_rows<kPairs, 6>(args, state, row, column);
-  for (; row + 3 <= args.rows; row += 3) score_rows<kPairs, 3>(args, state, row, column);
-  for (; row < args.rows; ++row) score_rows<kPairs, 1>(args, state, row, column);
+  score_group<kPairs, kScoreRows>(args, state, row, column, ahead);
+  score_group<kPairs, 6>(args, state, row, column, ahead);
+  score_group<kPairs, 3>(args, state, row, column, ahead);
+  score_group<kPairs, 1>(args, state, row, column, ahead);
 }
 
 inline void score_tile(const AttendArgs& args, const AttendState& state, std::int64_t begin, std::int64_t end,
                        std::int64_t keys) {
   const bool bf16 = args.slots != nullptr && args.paged_bf16, pairs = kKeyPairs && bf16 && args.head_dim % 32 == 0;
+  Ahead rows_ahead;
+  const Ahead* ahead = args.slots != nullptr ? &rows_ahead : nullptr;
   for (std::int64_t first = begin; first < end; first += 16) {
     const std::int64_t count = end - first < 16 ? end - first : 16;
-    if (args.slots != nullptr) prefetch_rows(args, {args.paged_k, args.paged_v, end, begin, keys}, first, count);
+    if (ahead != nullptr) look_ahead(args, {args.paged_k, args.paged_v, end, begin, keys}, first, 16, rows_ahead);
     if (bf16 && !pairs) {
       const KvRows rows = widen(args, args.paged_k, first, count, state.gathered);
       for (std::int64_t i = count * args.head_dim; i < 16 * args.head_dim; ++i) state.gathered[i] = 0.0F;
@@ -153,9 +185,9 @@ inline void score_tile(const AttendArgs& args, const AttendState& state, std::in
       transpose_keys(rows, pairs ? args.head_dim / 2 : args.head_dim, state.keys);
     }
     if (pairs)
-      score_keys<kKeyPairs>(args, state, first, first - begin);
+      score_keys<kKeyPairs>(args, state, first, first - begin, ahead);
     else
-      score_keys<false>(args, state, first, first - begin);
+      score_keys<false>(args, state, first, first - begin, ahead);
   }
 }
 
@@ -185,10 +217,11 @@ inline void softmax_row(const AttendArgs& args, const AttendState& state, std::i
   state.maxima[row] = maximum;
 }
 
-// Adds keys [first, last) of the tile to kRows rows; v: the value of key `first`.
-template <bool kBf16, unsigned kRows, unsigned kVectors>
+// Adds keys [first, last) of the tile to kRows rows; v: the value of key `first`; ahead: rows to fetch as well, one a
+// key, or nullptr.
+template <bool kBf16, unsigned kRows, unsigned kVectors, bool kFetch>
 inline void value_rows(const AttendArgs& args, const AttendState& state, std::int64_t row, std::int64_t first,
-                       std::int64_t last, KvRows v, std::int64_t d) {
+                       std::int64_t last, KvRows v, std::int64_t d, const Ahead* ahead) {
   F32x16 acc[kRows][kVectors];
   float* sums = state.sums + row * args.head_dim + d;
 #pragma GCC unroll 8
@@ -199,6 +232,11 @@ inline void value_rows(const AttendArgs& args, const AttendState& state, std::in
   constexpr std::int64_t kSize = kBf16 ? 2 : 4;
   const std::byte* at = v.at + kSize * d;
   for (std::int64_t key = first; key < last; ++key, at += v.stride) {
+    if constexpr (kFetch) {
+      const std::int64_t size = args.paged_bf16 ? 2 : 4;
+      const std::byte* line = ahead->rows[key - first] + size * d;
+      for (std::int64_t byte = 0; byte < 16 * size * kVectors; byte += 64) fetch(line + byte);
+    }
     F32x16 value[kVectors];
 #pragma GCC unroll 8
     for (unsigned j = 0; j < kVectors; ++j)
@@ -216,58 +254,63 @@ inline void value_rows(const AttendArgs& args, const AttendState& state, std::in
     for (unsigned j = 0; j < kVectors; ++j) store(sums + i * args.head_dim + 16 * j, acc[i][j]);
 }
 
-template <bool kBf16, unsigned kRows>
+template <bool kBf16, unsigned kRows, bool kFetch>
 inline void value_block(const AttendArgs& args, const AttendState& state, std::int64_t row, std::int64_t first,
-                        std::int64_t last, const KvRows& v) {
+                        std::int64_t last, const KvRows& v, const Ahead* ahead) {
   std::int64_t d = 0;
   for (; d + 16 * kValueVectors <= args.head_dim; d += 16 * kValueVectors)
-    value_rows<kBf16, kRows, kValueVectors>(args, state, row, first, last, v, d);
-  for (; d < args.head_dim; d += 16) value_rows<kBf16, kRows, 1>(args, state, row, first, last, v, d);
+    value_rows<kBf16, kRows, kValueVectors, kFetch>(args, state, row, first, last, v, d, ahead);
+  for (; d < args.head_dim; d += 16) value_rows<kBf16, kRows, 1, kFetch>(args, state, row, first, last, v, d, ahead);
 }
 
 // kRows rows with keys [first, last) of the tile at `begin`: those that the first row sees, for all of them together.
 template <bool kBf16, unsigned kRows>
 inline void value_group(const AttendArgs& args, const AttendState& state, std::int64_t begin, std::int64_t row,
-                        std::int64_t first, std::int64_t last, const KvRows& v) {
+                        std::int64_t first, std::int64_t last, const KvRows& v, const Ahead* ahead) {
   std::int64_t shared = keys_seen(args, row, begin);
   shared = shared < first ? first : (shared < last ? shared : last);
-  if (shared > first) value_block<kBf16, kRows>(args, state, row, first, shared, v);
+  if (shared > first && ahead != nullptr)
+    value_block<kBf16, kRows, true>(args, state, row, first, shared, v, ahead);
+  else if (shared > first)
+    value_block<kBf16, kRows, false>(args, state, row, first, shared, v, nullptr);
   if (shared == last) return;
   const KvRows rest = {v.at + (shared - first) * v.stride, v.stride, v.bf16};
   for (unsigned i = 0; i < kRows; ++i) {
     const std::int64_t seen = keys_seen(args, row + i, begin), end = seen < last ? seen : last;
-    if (end > shared) value_block<kBf16, 1>(args, state, row + i, shared, end, rest);
+    if (end > shared) value_block<kBf16, 1, false>(args, state, row + i, shared, end, rest, nullptr);
   }
 }
 
-// All rows with keys [first, last) of the tile.
+// All rows with keys [first, last) of the tile; the first rows of queries fetch what is ahead.
 template <bool kBf16>
 inline void value_keys(const AttendArgs& args, const AttendState& state, std::int64_t begin, std::int64_t first,
-                       std::int64_t last, const KvRows& v) {
+                       std::int64_t last, const KvRows& v, const Ahead* ahead) {
   std::int64_t row = 0;
-  for (; row + kValueRows <= args.rows; row += kValueRows)
-    value_group<kBf16, kValueRows>(args, state, begin, row, first, last, v);
-  for (; row + 2 <= args.rows; row += 2) value_group<kBf16, 2>(args, state, begin, row, first, last, v);
-  if (row < args.rows) value_group<kBf16, 1>(args, state, begin, row, first, last, v);
+  for (; row + kValueRows <= args.rows; row += kValueRows, ahead = nullptr)
+    value_group<kBf16, kValueRows>(args, state, begin, row, first, last, v, ahead);
+  for (; row + 2 <= args.rows; row += 2, ahead = nullptr)
+    value_group<kBf16, 2>(args, state, begin, row, first, last, v, ahead);
+  if (row < args.rows) value_group<kBf16, 1>(args, state, begin, row, first, last, v, ahead);
 }
 
 inline void value_tile(const AttendArgs& args, const AttendState& state, std::int64_t begin, std::int64_t end,
                        std::int64_t keys) {
   if (args.slots == nullptr) {
     const auto* at = reinterpret_cast<const std::byte*>(args.v + begin * args.kv_stride);
-    return value_keys<false>(args, state, begin, 0, end - begin, {at, args.kv_stride * 4, false});
+    return value_keys<false>(args, state, begin, 0, end - begin, {at, args.kv_stride * 4, false}, nullptr);
   }
   const bool once = args.rows <= kValueRows;
+  Ahead ahead;
   for (std::int64_t first = begin; first < end; first += kAttendValueKeys) {
     const std::int64_t count = end - first < kAttendValueKeys ? end - first : kAttendValueKeys, at = first - begin;
-    prefetch_rows(args, {args.paged_v, args.paged_k, end, end, keys}, first, count);
+    look_ahead(args, {args.paged_v, args.paged_k, end, end, keys}, first, count, ahead);
     const KvRows v = args.paged_bf16 && !once
                          ? widen(args, args.paged_v, first, count, state.gathered)
                          : stored_rows(args, args.paged_v, nullptr, first, count, count, state.gathered);
     if (v.bf16)
-      value_keys<true>(args, state, begin, at, at + count, v);
+      value_keys<true>(args, state, begin, at, at + count, v, &ahead);
     else
-      value_keys<false>(args, state, begin, at, at + count, v);
+      value_keys<false>(args, state, begin, at, at + count, v, &ahead);
   }
 }
 

@@ -27,25 +27,55 @@ struct Case {
   const char* name;
   WeightFormat format;
   std::int64_t m, n, k;
+  bool int8 = false;
 };
 constexpr Case kCases[] = {
-    {"fp8", WeightFormat::kFp8Block, 64, 1536, 3072},     {"fp8", WeightFormat::kFp8Block, 1024, 1536, 3072},
-    {"nvfp4", WeightFormat::kNvfp4, 64, 1536, 3072},      {"bf16", WeightFormat::kBF16, 256, 3072, 1536},
-    {"fp8_tiny", WeightFormat::kFp8Block, 64, 128, 256},  {"fp8", WeightFormat::kFp8Block, 1, 1536, 3072},
-    {"nvfp4", WeightFormat::kNvfp4, 1, 1536, 3072},       {"nvfp4_l2", WeightFormat::kNvfp4, 1, 256, 3072},
-    {"nvfp4", WeightFormat::kNvfp4, 4, 1536, 3072},       {"nvfp4", WeightFormat::kNvfp4, 8, 1536, 3072},
-    {"nvfp4", WeightFormat::kNvfp4, 1, 3072, 1536},       {"nvfp4", WeightFormat::kNvfp4, 256, 1536, 3072},
-    {"bf16", WeightFormat::kBF16, 1, 6144, 3072},         {"bf16", WeightFormat::kBF16, 4, 6144, 3072},
-    {"bf16", WeightFormat::kBF16, 8, 6144, 3072},         {"bf16", WeightFormat::kBF16, 16, 6144, 3072},
-    {"bf16", WeightFormat::kBF16, 512, 1536, 3072},       {"nvfp4", WeightFormat::kNvfp4, 16, 1536, 3072},
-    {"nvfp4", WeightFormat::kNvfp4, 12, 1536, 3072},      {"bf16", WeightFormat::kBF16, 12, 6144, 3072},
-    {"bf16", WeightFormat::kBF16, 1, 24576, 3072},        {"int8row", WeightFormat::kInt8Row, 1, 24576, 3072},
-    {"fp8row", WeightFormat::kFp8Row, 1, 24576, 3072},    {"bf16", WeightFormat::kBF16, 2, 24576, 3072},
-    {"int8row", WeightFormat::kInt8Row, 2, 24576, 3072},  {"fp8row", WeightFormat::kFp8Row, 2, 24576, 3072},
-    {"int8row", WeightFormat::kInt8Row, 4, 6144, 3072},   {"fp8row", WeightFormat::kFp8Row, 4, 6144, 3072},
-    {"int8row", WeightFormat::kInt8Row, 8, 6144, 3072},   {"fp8row", WeightFormat::kFp8Row, 8, 6144, 3072},
-    {"int8row", WeightFormat::kInt8Row, 512, 1536, 3072}, {"nvfp4", WeightFormat::kNvfp4, 1, 49152, 3072},
+    {"fp8", WeightFormat::kFp8Block, 64, 1536, 3072},
+    {"fp8", WeightFormat::kFp8Block, 1024, 1536, 3072},
+    {"nvfp4", WeightFormat::kNvfp4, 64, 1536, 3072},
+    {"bf16", WeightFormat::kBF16, 256, 3072, 1536},
+    {"fp8_tiny", WeightFormat::kFp8Block, 64, 128, 256},
+    {"fp8", WeightFormat::kFp8Block, 1, 1536, 3072},
+    {"nvfp4", WeightFormat::kNvfp4, 1, 1536, 3072},
+    {"nvfp4_l2", WeightFormat::kNvfp4, 1, 256, 3072},
+    {"nvfp4", WeightFormat::kNvfp4, 4, 1536, 3072},
+    {"nvfp4", WeightFormat::kNvfp4, 8, 1536, 3072},
+    {"nvfp4", WeightFormat::kNvfp4, 1, 3072, 1536},
+    {"nvfp4", WeightFormat::kNvfp4, 256, 1536, 3072},
+    {"bf16", WeightFormat::kBF16, 1, 6144, 3072},
+    {"bf16", WeightFormat::kBF16, 4, 6144, 3072},
+    {"bf16", WeightFormat::kBF16, 8, 6144, 3072},
+    {"bf16", WeightFormat::kBF16, 16, 6144, 3072},
+    {"bf16", WeightFormat::kBF16, 512, 1536, 3072},
+    {"nvfp4", WeightFormat::kNvfp4, 16, 1536, 3072},
+    {"nvfp4", WeightFormat::kNvfp4, 12, 1536, 3072},
+    {"bf16", WeightFormat::kBF16, 12, 6144, 3072},
+    {"bf16", WeightFormat::kBF16, 1, 24576, 3072},
+    {"int8row", WeightFormat::kInt8Row, 1, 24576, 3072},
+    {"fp8row", WeightFormat::kFp8Row, 1, 24576, 3072},
+    {"bf16", WeightFormat::kBF16, 2, 24576, 3072},
+    {"int8row", WeightFormat::kInt8Row, 2, 24576, 3072},
+    {"fp8row", WeightFormat::kFp8Row, 2, 24576, 3072},
+    {"int8row", WeightFormat::kInt8Row, 4, 6144, 3072},
+    {"fp8row", WeightFormat::kFp8Row, 4, 6144, 3072},
+    {"int8row", WeightFormat::kInt8Row, 8, 6144, 3072},
+    {"fp8row", WeightFormat::kFp8Row, 8, 6144, 3072},
+    {"int8row", WeightFormat::kInt8Row, 512, 1536, 3072},
+    {"nvfp4", WeightFormat::kNvfp4, 1, 49152, 3072},
     {"nvfp4", WeightFormat::kNvfp4, 4, 49152, 3072},
+    {"nvfp4int8", WeightFormat::kNvfp4, 1, 49152, 3072, true},
+    {"nvfp4int8", WeightFormat::kNvfp4, 4, 49152, 3072, true},
+    {"nvfp4int8_l2", WeightFormat::kNvfp4, 1, 256, 3072, true},
+    {"nvfp4int8", WeightFormat::kNvfp4, 1, 1536, 3072, true},
+    {"nvfp4int8", WeightFormat::kNvfp4, 2, 1536, 3072, true},
+    {"nvfp4int8", WeightFormat::kNvfp4, 4, 1536, 3072, true},
+    {"nvfp4int8", WeightFormat::kNvfp4, 8, 1536, 3072, true},
+    {"nvfp4int8", WeightFormat::kNvfp4, 6, 1536, 3072, true},
+    {"nvfp4int8", WeightFormat::kNvfp4, 12, 1536, 3072, true},
+    {"nvfp4int8", WeightFormat::kNvfp4, 24, 1536, 3072, true},
+    {"nvfp4int8", WeightFormat::kNvfp4, 16, 1536, 3072, true},
+    {"nvfp4int8", WeightFormat::kNvfp4, 64, 1536, 3072, true},
+    {"nvfp4int8", WeightFormat::kNvfp4, 256, 1536, 3072, true},
 };
 
 void run_case(benchmark::State& state, const Case& c, const std::string& target, double peak) {
@@ -75,7 +105,7 @@ void run_case(benchmark::State& state, const Case& c, const std::string& target,
   double elapsed = 0;
   for (auto _ : state) {
     const double begin = seconds();
-    linear(compute, workspace, {&job, 1}, false);
+    linear(compute, workspace, {&job, 1}, {.int8 = c.int8});
     elapsed += seconds() - begin;
   }
   const double gflops = 2.0 * static_cast<double>(c.m * c.n * c.k * state.iterations()) / elapsed / 1e9;

@@ -36,7 +36,7 @@ struct MultiplyArgs {
 
 // y[m, n] = x[m, k] * w^T for NVFP4 weights and packed rows of x (nvfp4_simd.h says how and why).
 struct Nvfp4Args {
-  const std::byte* x = nullptr;      // rows as planes, or tiles of nvfp4_tile_m rows
+  const std::byte* x = nullptr;      // rows as planes, or tiles of tile_m rows
   std::int64_t x_stride = 0;         // bytes from row to row of planes
   const std::byte* panel = nullptr;  // tiles of w, with tiles of x
   std::int64_t m = 0, n = 0;
@@ -45,12 +45,41 @@ struct Nvfp4Args {
   float factor = 1.0F;  // nvfp4_factor() of the weight
   bool bf16 = false;
 };
-inline constexpr std::int64_t kNvfp4PlaneBytes = 384;  // of 128 columns, the last ones padded
-inline std::int64_t nvfp4_groups(std::int64_t cols) { return (cols + 127) / 128; }
-// 4-byte values of one dword of all groups of a packed tile; 64 bytes more than needed, so that dwords don't fall into
-// the same sets of a cache.
-inline std::int64_t nvfp4_tile_dword(std::int64_t cols, std::int64_t tile_rows) {
-  return (nvfp4_groups(cols) * 5 * tile_rows + 31) / 16 * 16;
+inline constexpr std::int64_t kNvfp4Columns = 256;  // a group; a row's last one is padded
+
+// One way to multiply NVFP4 weights by integers, all pointers null where a target has none.
+struct Nvfp4Kernels {
+  // A row of x packed as planes, plane_bytes(k); products of any number of such rows. From max_plane_rows + 1 rows on
+  // tiles are faster.
+  std::int64_t group_bytes = 0, max_plane_rows = 0;
+  void (*pack_row)(const float* x, std::int64_t k, std::byte* out) = nullptr;
+  void (*multiply)(const RawWeight& weight, std::int64_t row, const Nvfp4Args& args) = nullptr;
+  // The same by packed tiles, for many rows (none in "scalar"): `rows` <= tile_m rows of x as a tile of
+  // x_tile_bytes(k); `count` <= tile_n rows of w likewise; the product of any number of tiles of x and a panel, which
+  // is tiles of w one behind another, panel_n rows at most.
+  std::int64_t tile_m = 0, tile_n = 0, panel_n = 0;
+  std::int64_t x_values = 0, w_values = 0;  // 4-byte values of a block of 16 columns, scale included
+  void (*pack_x_tile)(const float* x, std::int64_t x_stride, std::int64_t rows, std::int64_t k,
+                      std::byte* out) = nullptr;
+  void (*pack_w_tile)(const RawWeight& weight, std::int64_t row, std::int64_t count, std::byte* out) = nullptr;
+  void (*multiply_panel)(std::int64_t cols, const Nvfp4Args& args) = nullptr;
+
+  std::int64_t plane_bytes(std::int64_t cols) const;
+  std::int64_t x_tile_bytes(std::int64_t cols) const;
+  std::int64_t w_tile_bytes(std::int64_t cols) const;
+};
+inline std::int64_t nvfp4_groups(std::int64_t cols) { return (cols + kNvfp4Columns - 1) / kNvfp4Columns; }
+// 4-byte values of one lane of all groups of a packed tile, whose rows have `values` each; 64 bytes more than needed,
+// so that lanes don't fall into the same sets of a cache.
+inline std::int64_t nvfp4_lane_values(std::int64_t cols, std::int64_t values) {
+  return (nvfp4_groups(cols) * values + 31) / 16 * 16;
+}
+inline std::int64_t Nvfp4Kernels::plane_bytes(std::int64_t cols) const { return nvfp4_groups(cols) * group_bytes; }
+inline std::int64_t Nvfp4Kernels::x_tile_bytes(std::int64_t cols) const {
+  return 64 * nvfp4_lane_values(cols, x_values * tile_m);
+}
+inline std::int64_t Nvfp4Kernels::w_tile_bytes(std::int64_t cols) const {
+  return 64 * nvfp4_lane_values(cols, w_values * tile_n);
 }
 inline float nvfp4_factor(const RawWeight& weight) { return weight.tensor_scale * 128.0F; }
 
@@ -107,18 +136,8 @@ struct KernelTable {
   // [row, row + args.n). cols % 16 == 0.
   std::int64_t max_direct_rows = 4;
   void (*multiply_stored)(const RawWeight& weight, std::int64_t row, const MultiplyArgs& args) = nullptr;
-  // NVFP4 weights (none in "ref", which takes the two above): a row of x packed as planes, nvfp4_groups(k) *
-  // kNvfp4PlaneBytes of them; products of any number of such rows.
-  void (*pack_nvfp4_row)(const float* x, std::int64_t k, std::byte* out) = nullptr;
-  void (*multiply_nvfp4)(const RawWeight& weight, std::int64_t row, const Nvfp4Args& args) = nullptr;
-  // The same by packed tiles, for many rows (none in "scalar"): `rows` <= nvfp4_tile_m rows of x as a tile of 64 *
-  // nvfp4_tile_dword(k, nvfp4_tile_m) bytes; `count` <= nvfp4_tile_n rows of w likewise; the product of any number of
-  // tiles of x and a panel, which is tiles of w one behind another, nvfp4_panel_n rows at most.
-  std::int64_t nvfp4_tile_m = 0, nvfp4_tile_n = 0, nvfp4_panel_n = 0;
-  void (*pack_nvfp4_x_tile)(const float* x, std::int64_t x_stride, std::int64_t rows, std::int64_t k,
-                            std::byte* out) = nullptr;
-  void (*pack_nvfp4_w_tile)(const RawWeight& weight, std::int64_t row, std::int64_t count, std::byte* out) = nullptr;
-  void (*multiply_nvfp4_panel)(std::int64_t cols, const Nvfp4Args& args) = nullptr;
+  // NVFP4 weights (none in "ref", which takes the two above), with x in integers of 16 bits and of 8.
+  Nvfp4Kernels nvfp4, nvfp4_int8;
   // Products of many rows by packed tiles (none in "scalar" and "ref", which take decode_rows and multiply): `rows` <=
   // tile_m rows of x as a tile; tile_n decoded rows of w, `stride` floats apart and padded with zeros to a multiple of
   // 16 columns, as a tile, in pairs if they are BF16 and tile_pairs; the product of tiles of x and a panel of w,
@@ -155,7 +174,6 @@ struct KernelTable {
 inline constexpr std::int64_t kMaxDirectFp8Rows = 4;  // FP8 takes longer to decode
 inline constexpr std::int64_t kMinTileRows = 48;      // from here on packing tiles pays
 inline constexpr std::int64_t kMinBf16TileRows = 3;   // the same with pack_bf16_w_tile
-inline constexpr std::int64_t kMaxPlaneRows = 4;      // of NVFP4; beyond, tiles pay
 
 // nullptr when there is no such target or this CPU can't run it. "ref": the oracle (ref/reference.h).
 const KernelTable* kernel_table(const std::string& simd);

@@ -70,11 +70,11 @@ constexpr WeightFormat kAllFormats[] = {WeightFormat::kF32,      WeightFormat::k
                                         WeightFormat::kFp8Row};
 
 std::vector<float> run_linear(const Compute& compute, const WeightView& w, std::span<const float> x, std::int64_t m,
-                              bool bf16 = false) {
+                              const LinearOptions& options = {}) {
   std::vector<float> y(static_cast<std::size_t>(m * w.rows));
   Workspace workspace(compute);
   const LinearJob job = {&w, x.data(), m, w.cols, y.data(), w.rows};
-  linear(compute, workspace, {&job, 1}, bf16);
+  linear(compute, workspace, {&job, 1}, options);
   return y;
 }
 
@@ -113,8 +113,9 @@ TEST(Kernels, DecodeIsExactForEveryFormat) {
     }
 }
 
-// What rounding x to integers can cost each product with an NVFP4 weight: half a step of its block, times |w|.
-std::vector<double> integer_bound(std::span<const float> x, std::int64_t rows, const WeightView& w) {
+// What rounding x to integers up to `max_code` can cost each product with an NVFP4 weight: half a step of its block,
+// times |w|.
+std::vector<double> integer_bound(std::span<const float> x, std::int64_t rows, const WeightView& w, double max_code) {
   const std::vector<float> weight = ref::decode(w);
   std::vector<double> bound(static_cast<std::size_t>(rows * w.rows), 0.0);
   if (w.format != WeightFormat::kNvfp4) return bound;
@@ -126,35 +127,66 @@ std::vector<double> integer_bound(std::span<const float> x, std::int64_t rows, c
       for (std::int64_t n = 0; n < w.rows; ++n)
         for (std::int64_t j = 0; j < 16; ++j)
           bound[static_cast<std::size_t>(i * w.rows + n)] +=
-              0.5001 * static_cast<double>(largest) / 32639 *
+              0.5001 * static_cast<double>(largest) / max_code *
               std::abs(static_cast<double>(weight[static_cast<std::size_t>(n * w.cols + k + j)]));
     }
   return bound;
+}
+
+// Every way through linear() against the oracle and, byte for byte, against the scalar target with all rows at once.
+void expect_accurate_and_the_same(const WeightView& w, const LinearOptions& options) {
+  constexpr std::int64_t kRows = 61;  // more than any limit between one way and the next
+  const std::int64_t cols = w.cols;
+  const std::vector<float> x = normal_values(static_cast<std::size_t>(kRows * cols), 3);
+  const ref::Product exact = ref::linear(x, kRows, w);
+  const std::vector<float> base = run_linear(*Compute::create(1, "scalar"), w, x, kRows, options);
+  const std::vector<double> integers = integer_bound(x, kRows, w, options.int8 ? 127 : 32639);
+  for (std::size_t i = 0; i < base.size(); ++i)  // cols / 16 + 4 roundings in a row at most
+    ASSERT_LE(std::abs(static_cast<double>(base[i]) - exact.value[i]),
+              (static_cast<double>(cols) / 16 + 5) * kEpsilon * exact.norm[i] + integers[i]);
+  for (const std::string& target : available_simd_targets())
+    for (const std::size_t threads : {1U, 3U}) {
+      const Compute compute = *Compute::create(threads, target);
+      expect_same_bytes(base, run_linear(compute, w, x, kRows, options), target);
+      for (const std::int64_t m : {1, 2, 3, 4, 5, 7, 8, 9, 11, 20, 32, 33, 47, 48, 53}) {
+        const std::vector<float> part =
+            run_linear(compute, w, std::span(x).first(static_cast<std::size_t>(m * cols)), m, options);
+        expect_same_bytes(std::span(base).first(part.size()), part, target + " m " + std::to_string(m));
+      }
+    }
 }
 
 TEST(Kernels, LinearIsAccurateAndTheSameEverywhere) {
   for (const WeightFormat format : kAllFormats)
     for (const std::int64_t cols : {16, 144, 520}) {
       if (format == WeightFormat::kNvfp4 && cols % 16 != 0) continue;
-      const OwnedWeight w = make_weight(format, 137, cols, 9);
-      constexpr std::int64_t kRows = 61;  // more than any limit between one way and the next
-      const std::vector<float> x = normal_values(static_cast<std::size_t>(kRows * cols), 3);
-      const ref::Product exact = ref::linear(x, kRows, w.view);
-      const std::vector<float> base = run_linear(*Compute::create(1, "scalar"), w.view, x, kRows);
-      const std::vector<double> integers = integer_bound(x, kRows, w.view);
-      for (std::size_t i = 0; i < base.size(); ++i)  // cols / 16 + 4 roundings in a row at most
-        ASSERT_LE(std::abs(static_cast<double>(base[i]) - exact.value[i]),
-                  (static_cast<double>(cols) / 16 + 5) * kEpsilon * exact.norm[i] + integers[i]);
-      for (const std::string& target : available_simd_targets())
-        for (const std::size_t threads : {1U, 3U}) {
-          const Compute compute = *Compute::create(threads, target);
-          expect_same_bytes(base, run_linear(compute, w.view, x, kRows), target);
-          for (const std::int64_t m : {1, 2, 3, 4, 5, 7, 8, 9, 11, 20, 32, 33, 47, 48, 53}) {
-            const std::vector<float> part =
-                run_linear(compute, w.view, std::span(x).first(static_cast<std::size_t>(m * cols)), m);
-            expect_same_bytes(std::span(base).first(part.size()), part, target + " m " + std::to_string(m));
-          }
-        }
+      expect_accurate_and_the_same(make_weight(format, 137, cols, 9).view, {});
+    }
+}
+
+TEST(Kernels, Int8InputsAreAccurateAndTheSameEverywhere) {
+  for (const std::int64_t cols : {16, 128, 144, 272, 400, 1024})
+    expect_accurate_and_the_same(make_weight(WeightFormat::kNvfp4, 137, cols, 9).view, {.int8 = true});
+}
+
+// A block that has no scale, for its values are too small or not finite, in each of both forms.
+TEST(Kernels, IntegersOfOddBlocks) {
+  const OwnedWeight w = make_weight(WeightFormat::kNvfp4, 40, 288, 3);
+  for (const bool int8 : {false, true})
+    for (const std::int64_t m : {1, 50}) {
+      std::vector<float> x = normal_values(static_cast<std::size_t>(m) * 288, 3);
+      std::fill_n(x.begin() + 16, 16, 1e-33F);
+      std::vector<float> base = run_linear(*Compute::create(1, "scalar"), w.view, x, m, {.int8 = int8});
+      EXPECT_TRUE(std::isfinite(base.front()));
+      x[270] = std::numeric_limits<float>::infinity();
+      base = run_linear(*Compute::create(1, "scalar"), w.view, x, m, {.int8 = int8});
+      EXPECT_TRUE(std::all_of(base.begin(), base.begin() + 40, [](float y) { return std::isnan(y); }));
+      EXPECT_TRUE(std::none_of(base.begin() + 40, base.end(), [](float y) { return std::isnan(y); }));
+      for (const std::string& target : available_simd_targets()) {
+        const std::vector<float> got = run_linear(*Compute::create(1, target), w.view, x, m, {.int8 = int8});
+        for (std::size_t i = 0; i < base.size(); ++i)
+          ASSERT_TRUE(base[i] == got[i] || (std::isnan(base[i]) && std::isnan(got[i]))) << target << " at " << i;
+      }
     }
 }
 
@@ -164,7 +196,7 @@ TEST(Kernels, LinearRoundsToBf16) {
   const Compute compute = *Compute::create(2);
   std::vector<float> expected = run_linear(compute, w.view, x, 9);
   for (float& value : expected) value = round_to_bf16(value);
-  expect_same_bytes(expected, run_linear(compute, w.view, x, 9, true), "bf16");
+  expect_same_bytes(expected, run_linear(compute, w.view, x, 9, {.bf16 = true}), "bf16");
 }
 
 TEST(Kernels, RowOperationsMatchTheOracle) {

@@ -33,9 +33,9 @@ enum class Packing {
   kTiles        // all others, many rows
 };
 
-Packing packing_of(const KernelTable& kernels, const LinearJob& job) {
-  if (job.weight->format == WeightFormat::kNvfp4 && kernels.multiply_nvfp4 != nullptr)
-    return job.m <= kMaxPlaneRows || kernels.multiply_nvfp4_panel == nullptr ? Packing::kPlanes : Packing::kNvfp4Tiles;
+Packing packing_of(const KernelTable& kernels, const Nvfp4Kernels& nvfp4, const LinearJob& job) {
+  if (job.weight->format == WeightFormat::kNvfp4 && nvfp4.multiply != nullptr)
+    return job.m <= nvfp4.max_plane_rows || nvfp4.multiply_panel == nullptr ? Packing::kPlanes : Packing::kNvfp4Tiles;
   const bool packs_bf16 = job.weight->format == WeightFormat::kBF16 && kernels.pack_bf16_w_tile != nullptr;
   if (kernels.multiply_panel != nullptr && job.m >= (packs_bf16 ? kMinBf16TileRows : kMinTileRows))
     return Packing::kTiles;
@@ -60,10 +60,10 @@ std::int64_t panel_rows(const KernelTable& kernels, const WeightView& w) {
 
 // Weight rows a task takes: as many as the panel holds, fewer when that leaves threads without work; a multiple of 12
 // fills the register blocks.
-std::int64_t task_rows(const KernelTable& kernels, const LinearJob& job, Packing packing, std::size_t threads) {
+std::int64_t task_rows(const KernelTable& kernels, const Nvfp4Kernels& nvfp4, const LinearJob& job, Packing packing,
+                       std::size_t threads) {
   if (packing == Packing::kTiles) return panel_rows(kernels, *job.weight);
-  if (packing == Packing::kNvfp4Tiles)
-    return std::max<std::int64_t>(96 / kernels.nvfp4_panel_n, 1) * kernels.nvfp4_panel_n;
+  if (packing == Packing::kNvfp4Tiles) return std::max<std::int64_t>(96 / nvfp4.panel_n, 1) * nvfp4.panel_n;
   // What is read as it is stored needs no room, and the longer a task, the fewer bytes that nothing has fetched ahead.
   const bool stored = packing == Packing::kPlanes || direct(kernels, job);
   const std::int64_t fit = stored ? kMaxTaskRows : std::max<std::int64_t>(kPanelFloats / padded(job.weight->cols), 1);
@@ -86,16 +86,16 @@ struct Tile {
 };
 
 // Sets offsets in `packs`, one a job; returns the bytes that all need.
-std::int64_t plan_packing(const KernelTable& kernels, std::span<const LinearJob> jobs, std::vector<Packed>& packs) {
+std::int64_t plan_packing(const KernelTable& kernels, const Nvfp4Kernels& nvfp4, std::span<const LinearJob> jobs,
+                          std::vector<Packed>& packs) {
   std::int64_t bytes = 0;
   for (const LinearJob& job : jobs) {
-    Packed pack{&job, job.m > 0 ? packing_of(kernels, job) : Packing::kNone};
-    const std::int64_t groups = nvfp4_groups(job.weight->cols);
+    Packed pack{&job, job.m > 0 ? packing_of(kernels, nvfp4, job) : Packing::kNone};
     if (pack.packing == Packing::kSpread) pack.stride = spread_stride(job.weight->cols) * 4;
-    if (pack.packing == Packing::kPlanes) pack.stride = groups * kNvfp4PlaneBytes;
+    if (pack.packing == Packing::kPlanes) pack.stride = nvfp4.plane_bytes(job.weight->cols);
     if (pack.packing == Packing::kNvfp4Tiles) {
-      pack.unit = kernels.nvfp4_tile_m;
-      pack.stride = 64 * nvfp4_tile_dword(job.weight->cols, pack.unit);
+      pack.unit = nvfp4.tile_m;
+      pack.stride = nvfp4.x_tile_bytes(job.weight->cols);
     }
     if (pack.packing == Packing::kTiles) {
       pack.unit = kernels.tile_m;
@@ -113,7 +113,7 @@ std::int64_t plan_packing(const KernelTable& kernels, std::span<const LinearJob>
   return bytes;
 }
 
-void pack_inputs(const Compute& compute, std::span<const Packed> packs, std::byte* to) {
+void pack_inputs(const Compute& compute, const Nvfp4Kernels& nvfp4, std::span<const Packed> packs, std::byte* to) {
   struct Unit {
     const Packed* pack;
     std::int64_t row;
@@ -136,11 +136,11 @@ void pack_inputs(const Compute& compute, std::span<const Packed> packs, std::byt
         if (pack->packing == Packing::kTiles)
           compute.kernels().pack_x_tile(x, job.x_stride, count, cols, reinterpret_cast<float*>(out));
         else if (pack->packing == Packing::kNvfp4Tiles)
-          compute.kernels().pack_nvfp4_x_tile(x, job.x_stride, count, cols, out);
+          nvfp4.pack_x_tile(x, job.x_stride, count, cols, out);
         else if (pack->packing == Packing::kSpread)
           std::memcpy(out, x, static_cast<std::size_t>(cols) * 4);
         else
-          compute.kernels().pack_nvfp4_row(x, cols, out);
+          nvfp4.pack_row(x, cols, out);
       },
       units.empty() || units.front().pack->unit > 1 ? 1 : 4);
 }
@@ -177,7 +177,7 @@ void run_packed_tile(const KernelTable& kernels, const Tile& tile, const std::by
   kernels.multiply_panel(args);
 }
 
-void run_nvfp4_tile(const KernelTable& kernels, const Tile& tile, const std::byte* packed, Workspace& workspace,
+void run_nvfp4_tile(const Nvfp4Kernels& nvfp4, const Tile& tile, const std::byte* packed, Workspace& workspace,
                     std::size_t worker, bool bf16) {
   const LinearJob& job = *tile.job;
   const RawWeight weight = raw_weight(*job.weight);
@@ -190,17 +190,16 @@ void run_nvfp4_tile(const KernelTable& kernels, const Tile& tile, const std::byt
   args.y_stride = job.y_stride;
   args.factor = nvfp4_factor(weight);
   args.bf16 = bf16;
-  if (tile.packed->packing == Packing::kPlanes) return kernels.multiply_nvfp4(weight, tile.row, args);
-  const std::int64_t unit = kernels.nvfp4_tile_n, tile_bytes = 64 * nvfp4_tile_dword(weight.cols, unit);
-  auto* panel = reinterpret_cast<std::byte*>(workspace.get(worker, kernels.nvfp4_panel_n / unit * tile_bytes / 4));
+  if (tile.packed->packing == Packing::kPlanes) return nvfp4.multiply(weight, tile.row, args);
+  const std::int64_t unit = nvfp4.tile_n, tile_bytes = nvfp4.w_tile_bytes(weight.cols);
+  auto* panel = reinterpret_cast<std::byte*>(workspace.get(worker, nvfp4.panel_n / unit * tile_bytes / 4));
   args.panel = panel;
-  for (std::int64_t begin = 0; begin < tile.rows; begin += kernels.nvfp4_panel_n) {
-    args.n = std::min(kernels.nvfp4_panel_n, tile.rows - begin);
+  for (std::int64_t begin = 0; begin < tile.rows; begin += nvfp4.panel_n) {
+    args.n = std::min(nvfp4.panel_n, tile.rows - begin);
     args.y = job.y + tile.row + begin;
     for (std::int64_t n = 0; n < args.n; n += unit)
-      kernels.pack_nvfp4_w_tile(weight, tile.row + begin + n, std::min(unit, args.n - n),
-                                panel + n / unit * tile_bytes);
-    kernels.multiply_nvfp4_panel(weight.cols, args);
+      nvfp4.pack_w_tile(weight, tile.row + begin + n, std::min(unit, args.n - n), panel + n / unit * tile_bytes);
+    nvfp4.multiply_panel(weight.cols, args);
   }
 }
 
@@ -263,20 +262,23 @@ std::byte* Workspace::shared(std::int64_t bytes) {
   return reinterpret_cast<std::byte*>(grow(shared_, (bytes + 3) / 4));
 }
 
-void linear(const Compute& compute, Workspace& workspace, std::span<const LinearJob> jobs, bool bf16) {
+void linear(const Compute& compute, Workspace& workspace, std::span<const LinearJob> jobs,
+            const LinearOptions& options) {
   const KernelTable& kernels = compute.kernels();
+  const Nvfp4Kernels& nvfp4 = options.int8 ? kernels.nvfp4_int8 : kernels.nvfp4;
+  const bool bf16 = options.bf16;
   std::vector<Packed> packs;
   packs.reserve(jobs.size());
   std::byte* packed = nullptr;
-  if (const std::int64_t bytes = plan_packing(kernels, jobs, packs); bytes > 0) {
+  if (const std::int64_t bytes = plan_packing(kernels, nvfp4, jobs, packs); bytes > 0) {
     packed = workspace.shared(bytes);
-    pack_inputs(compute, packs, packed);
+    pack_inputs(compute, nvfp4, packs, packed);
   }
   std::vector<Tile> tiles;
   for (std::size_t j = 0; j < jobs.size(); ++j) {
     const LinearJob& job = jobs[j];
     if (job.m == 0) continue;
-    const std::int64_t rows = task_rows(kernels, job, packs[j].packing, compute.pool().size());
+    const std::int64_t rows = task_rows(kernels, nvfp4, job, packs[j].packing, compute.pool().size());
     for (std::int64_t row = 0; row < job.weight->rows; row += rows)
       tiles.push_back({&job, &packs[j], row, std::min(rows, job.weight->rows - row)});
   }
@@ -288,7 +290,7 @@ void linear(const Compute& compute, Workspace& workspace, std::span<const Linear
     else if (packing == Packing::kTiles)
       run_packed_tile(kernels, tile, packed, workspace, worker, bf16);
     else
-      run_nvfp4_tile(kernels, tile, packed, workspace, worker, bf16);
+      run_nvfp4_tile(nvfp4, tile, packed, workspace, worker, bf16);
   });
 }
 

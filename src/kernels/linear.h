@@ -42,8 +42,13 @@ struct LinearJob {
   std::int64_t y_stride = 0;
 };
 
+struct LinearOptions {
+  bool bf16 = false;  // results rounded to BF16
+  bool int8 = false;  // inputs of NVFP4 weights in 8-bit integers, not 16 (nvfp4_simd.h says what that costs)
+};
+
 // All jobs in one parallel phase, cut into tiles of weight rows, behind one that packs the inputs of NVFP4 weights.
-// bf16: results rounded to BF16.
-void linear(const Compute& compute, Workspace& workspace, std::span<const LinearJob> jobs, bool bf16);
+void linear(const Compute& compute, Workspace& workspace, std::span<const LinearJob> jobs,
+            const LinearOptions& options);
 
 }  // namespace tetrad

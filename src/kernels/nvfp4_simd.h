@@ -1,18 +1,22 @@
-// Products of NVFP4 weights with activations in 16-bit integers. Exact but for the activations' rounding (relative to a
-// block's largest value 1.5e-5, a 130th of BF16's) and one F32 addition per 128 columns; 2.7 times as fast as decoding
-// to F32, which could not keep up with memory.
+// Products of NVFP4 weights with activations in integers, of 16 bits or of 8.
 //
-// Twice an E2M1 value is an integer in [-12, 12]. A row of x becomes integers q of at most kNvMaxCode with one F32
-// scale for 16 columns, so that the sums over half a block are exact integers:
-//   y = tensor_scale / 2 * sum over half blocks of float(sum of 2w * q) * (weight's scale * x's scale)
-// 128 columns are a group: 64 bytes of codes, 16 dwords of 8 columns, lane d of the result for dword d. Each lane adds
-// its groups in ascending order (multiply, then FMA), then comes hsum's tree: the same for any batch and target.
+// Twice an E2M1 value is an integer in [-12, 12]. A block of 16 columns of x becomes integers q of at most kMaxCode
+// with one F32 scale, so that the sum within a block is an exact integer, below 2^24:
+//   y = tensor_scale / 2 * sum over blocks of float(sum of 2w * q) * (weight's scale * x's scale)
+// 256 columns are a group: 16 blocks, 128 bytes of codes. Block b of its first half is lane 2b of a result, of its
+// second half 2b + 1. Each lane adds its groups in ascending order (multiply, then FMA), then comes hsum's tree: the
+// same for any batch and target. Scales of weights are kept times 2^-8, which is what their bits mean in F16.
+// nvfp4_tile_simd.h has a form for many rows.
 //
-// A group of a packed row of x, as planes: q = 256 high + low, bytes of even columns and odd ones apart:
-//   64 B high even, 64 B high odd, 64 B low even, 64 B low odd, 16 x int32 -12 * sum of q in the dword, 16 x float
-//   scale
-// nvfp4_tile_simd.h has a form for many rows. Scales of weights are kept times 2^-8, which is what their bits mean in
-// F16.
+// Codes come as dwords of 8 columns. "x" are the dwords 0, 2, 4 .. of the first half and 1, 3, 5 .. of the second, in
+// turn, "y" the others: so both dwords of a block meet in its lane, and no sum needs a shuffle. Columns of a dword are
+// taken apart as even and odd ones, the nibbles of its bytes. A group of a packed row of x, as planes:
+//   64 B x even, 64 B x odd, 64 B y even, 64 B y odd, for Nv16 the same of the low bytes, 16 x int32 -12 * sum of q in
+//   the block, 16 x float scale
+// Nv16: q = 256 high + low. Exact but for the activations' rounding (relative to a block's largest value 1.5e-5, a
+// 130th of BF16's) and one F32 addition per 256 columns; decoding to F32 could not keep up with memory. Nv8:
+// activations are rounded to a 254th of their block's range, 0.4 % of their size where values are normal (BF16: 0.1
+// %; what NVFP4 does to the weights: 8 %). Half the multiplications.
 #if TETRAD_SIMD_TARGET == TETRAD_SIMD_AVX512
 #include "kernels/simd/nvfp4_avx512.h"
 #elif TETRAD_SIMD_TARGET == TETRAD_SIMD_AVX2
@@ -26,52 +30,83 @@ TETRAD_SIMD_INLINE float nv_finish(F32x16 sums, const Nvfp4Args& args) {
   return args.bf16 ? round_to_bf16(value) : value;
 }
 
-constexpr float kNvMaxCode = 32639.0F;        // 127 * 256 + 127: both planes fit a signed byte
-constexpr float kNvSmallest = 1e-30F;         // blocks below count as zero: the reciprocal would overflow
-constexpr std::int64_t kNvScaleOffset = 320;  // of the scales in planes
+constexpr float kNvSmallest = 1e-30F;  // blocks below count as zero: the reciprocal would overflow
 
 // Integers of 16 columns; their scale is returned, NaN when a value is not finite.
-TETRAD_SIMD_INLINE float nv_quantize(F32x16 x, F32x16& q) {
+TETRAD_SIMD_INLINE float nv_quantize(F32x16 x, float max_code, F32x16& q) {
   const float largest = hmax(abs(x));
   const bool finite = mask_bits(less_equal(abs(x), set1(3.402823466e38F))) == 0xFFFFU;
   if (!finite || !(largest >= kNvSmallest)) {
     q = zero();
     return finite ? 0.0F : __builtin_nanf("");
   }
-  q = round_nearest(x * set1(kNvMaxCode / largest));
-  return largest / kNvMaxCode;
+  q = round_nearest(x * set1(max_code / largest));
+  return largest / max_code;
 }
+
+TETRAD_SIMD_INLINE std::int64_t nv_lane(std::int64_t block) { return 2 * (block % 8) + block / 8; }
+
+// 16 bytes of a block to their places in 4 planes.
+TETRAD_SIMD_INLINE void nv_store_bytes(F32x16 bytes, int block, std::byte* out) {
+  std::int32_t words[4];  // columns 0 2 4 6, 1 3 5 7, 8 10 12 14, 9 11 13 15
+  nv_words(bytes, words);
+  const int first = block < 8 ? 0 : 2;
+  for (int p = 0; p < 4; ++p) __builtin_memcpy(out + 64 * p + 4 * nv_lane(block), words + (first + p) % 4, 4);
+}
+TETRAD_SIMD_INLINE std::int32_t nv_offset(F32x16 q) { return -12 * static_cast<std::int32_t>(hsum(q)); }
+
+// What the loops below need of each form; the targets have nv_add_dot for both.
+struct Nv16 {
+  using Planes = NvPlanes16;
+  static constexpr std::int64_t kGroupBytes = 640;
+  static constexpr float kMaxCode = 32639.0F;  // 127 * 256 + 127: both planes fit a signed byte
+  TETRAD_SIMD_INLINE static void store_block(F32x16 q, int block, std::byte* out) {
+    // q / 256 to nearest, halves up, so that the rest is -128 .. 127.
+    const F32x16 high = round_nearest((q + set1(0.25F)) * set1(0x1p-8F));
+    nv_store_bytes(high, block, out);
+    nv_store_bytes(q - high * set1(256.0F), block, out + 256);
+  }
+};
+struct Nv8 {
+  using Planes = NvPlanes8;
+  static constexpr std::int64_t kGroupBytes = 384;
+  static constexpr float kMaxCode = 127.0F;
+  TETRAD_SIMD_INLINE static void store_block(F32x16 q, int block, std::byte* out) { nv_store_bytes(q, block, out); }
+};
 
 TETRAD_SIMD_INLINE F32x16 nv_block(const float* x, std::int64_t k, std::int64_t at) {
   return at + 16 <= k ? load(x + at) : zero();  // k is a multiple of 16
 }
 
+template <class Form>
 void pack_nvfp4_row(const float* x, std::int64_t k, std::byte* out) {
-  for (std::int64_t begin = 0; begin < k; begin += 128, out += kNvfp4PlaneBytes) {
-    float scales[16];
-    for (int block = 0; block < 8; ++block) {
+  for (std::int64_t begin = 0; begin < k; begin += kNvfp4Columns, out += Form::kGroupBytes)
+    for (int block = 0; block < 16; ++block) {
       F32x16 q;
-      scales[2 * block] = scales[2 * block + 1] = nv_quantize(nv_block(x, k, begin + 16 * block), q);
-      nv_store_planes(q, block, out);
+      const float scale = nv_quantize(nv_block(x, k, begin + 16 * block), Form::kMaxCode, q);
+      Form::store_block(q, block, out);
+      const std::int32_t offset = nv_offset(q);
+      std::byte* behind = out + Form::kGroupBytes - 128 + 4 * nv_lane(block);
+      __builtin_memcpy(behind, &offset, 4);
+      __builtin_memcpy(behind + 64, &scale, 4);
     }
-    __builtin_memcpy(out + kNvScaleOffset, scales, 64);
-  }
 }
 
 // The last, incomplete group, padded with zeros.
 TETRAD_SIMD_INLINE void nv_tail(std::int64_t cols, const std::byte* codes, const std::byte* scales, std::byte* to_codes,
                                 std::byte* to_scales) {
-  __builtin_memset(to_codes, 0, 64);
-  __builtin_memset(to_scales, 0, 8);
-  __builtin_memcpy(to_codes, codes, static_cast<std::size_t>(cols % 128 / 2));
-  __builtin_memcpy(to_scales, scales, static_cast<std::size_t>(cols % 128 / 16));
+  __builtin_memset(to_codes, 0, 128);
+  __builtin_memset(to_scales, 0, 16);
+  __builtin_memcpy(to_codes, codes, static_cast<std::size_t>(cols % kNvfp4Columns / 2));
+  __builtin_memcpy(to_scales, scales, static_cast<std::size_t>(cols % kNvfp4Columns / 16));
 }
 
-template <unsigned kM, unsigned kN>
+template <class Form, unsigned kM, unsigned kN>
 TETRAD_SIMD_INLINE void nv_group(const std::byte* const* codes, const std::byte* const* scales, const std::byte* x,
                                  std::int64_t x_stride, F32x16 (*sums)[kM]) {
+  using Planes = typename Form::Planes;
   if constexpr (kM == 1) {
-    const NvPlanes planes = nv_planes(x);
+    const Planes planes = Planes::load(x);
 #pragma GCC unroll 4
     for (unsigned j = 0; j < kN; ++j)
       sums[j][0] = nv_add_dot(nv_codes(codes[j]), nv_scales(scales[j]), planes, sums[j][0]);
@@ -81,15 +116,16 @@ TETRAD_SIMD_INLINE void nv_group(const std::byte* const* codes, const std::byte*
       const NvCodes w = nv_codes(codes[j]);
       const F32x16 scale = nv_scales(scales[j]);
 #pragma GCC unroll 4
-      for (unsigned i = 0; i < kM; ++i) sums[j][i] = nv_add_dot(w, scale, nv_planes(x + i * x_stride), sums[j][i]);
+      for (unsigned i = 0; i < kM; ++i) sums[j][i] = nv_add_dot(w, scale, Planes::load(x + i * x_stride), sums[j][i]);
     }
   }
 }
 
 // The next block's codes are fetched in the order of their addresses, one stream: linear_simd.h. A block is small
 // enough for L1 (a Zen 4: 16.5 GB/s with each row ahead of itself, 24 so, 22 if fetched into L2 only).
-template <unsigned kM, unsigned kN>
+template <class Form, unsigned kM, unsigned kN>
 inline void nv_direct_block(const RawWeight& w, std::int64_t row, const Nvfp4Args& args, std::int64_t n) {
+  constexpr unsigned kCodes = kNvfp4Columns / 2, kScales = kNvfp4Columns / 16;
   const std::byte* codes[kN];
   const std::byte* scales[kN];
   F32x16 sums[kN][kM];
@@ -100,53 +136,56 @@ inline void nv_direct_block(const RawWeight& w, std::int64_t row, const Nvfp4Arg
   }
   const std::byte* x = args.x;
   const std::int64_t row_bytes = w.cols / 2;
-  for (std::int64_t g = 0; g < w.cols / 128; ++g, x += kNvfp4PlaneBytes) {
-    const std::byte* ahead = w.data + (row + n + kN) * row_bytes + g * 64 * kN;
-    for (unsigned j = 0; j < kN; ++j) __builtin_prefetch(ahead + 64 * j);
-    if (g % 8 == 0)
+  for (std::int64_t g = 0; g < w.cols / kNvfp4Columns; ++g, x += Form::kGroupBytes) {
+    const std::byte* ahead = w.data + (row + n + kN) * row_bytes + g * (kN * kCodes);
+    for (unsigned j = 0; j < kN * kCodes; j += 64) __builtin_prefetch(ahead + j);
+    if (g % (64 / kScales) == 0)
       for (unsigned j = 0; j < kN; ++j) __builtin_prefetch(scales[j] + std::int64_t{kN} * w.scale_cols);
-    nv_group<kM, kN>(codes, scales, x, args.x_stride, sums);
+    nv_group<Form, kM, kN>(codes, scales, x, args.x_stride, sums);
     for (unsigned j = 0; j < kN; ++j) {
-      codes[j] += 64;
-      scales[j] += 8;
+      codes[j] += kCodes;
+      scales[j] += kScales;
     }
   }
-  if (w.cols % 128 != 0) {
-    std::byte tail_codes[kN][64], tail_scales[kN][8];
+  if (w.cols % kNvfp4Columns != 0) {
+    std::byte tail_codes[kN][kCodes], tail_scales[kN][kScales];
     for (unsigned j = 0; j < kN; ++j) {
       nv_tail(w.cols, codes[j], scales[j], tail_codes[j], tail_scales[j]);
       codes[j] = tail_codes[j];
       scales[j] = tail_scales[j];
     }
-    nv_group<kM, kN>(codes, scales, x, args.x_stride, sums);
+    nv_group<Form, kM, kN>(codes, scales, x, args.x_stride, sums);
   }
   for (unsigned j = 0; j < kN; ++j)
     for (unsigned i = 0; i < kM; ++i) args.y[i * args.y_stride + n + j] = nv_finish(sums[j][i], args);
 }
 
-template <unsigned kM>
+// Rows of w at a time for kM rows of x: more reuse x, fewer leave registers.
+constexpr unsigned nv_block_rows(unsigned m) { return m <= 2 ? 4 : kNvRegisters / 16; }
+template <class Form, unsigned kM>
 inline void nv_direct(const RawWeight& w, std::int64_t row, const Nvfp4Args& args) {
-  constexpr unsigned kN = kM <= 2 ? 4 : 2;
+  constexpr unsigned kN = nv_block_rows(kM);
   std::int64_t n = 0;
-  for (; n + kN <= args.n; n += kN) nv_direct_block<kM, kN>(w, row, args, n);
-  for (; n < args.n; ++n) nv_direct_block<kM, 1>(w, row, args, n);
+  for (; n + kN <= args.n; n += kN) nv_direct_block<Form, kM, kN>(w, row, args, n);
+  for (; n < args.n; ++n) nv_direct_block<Form, kM, 1>(w, row, args, n);
 }
 
+template <class Form>
 void multiply_nvfp4(const RawWeight& w, std::int64_t row, const Nvfp4Args& args) {
   Nvfp4Args part = args;
   for (std::int64_t left = args.m; left > 0; left -= 4, part.x += 4 * args.x_stride, part.y += 4 * args.y_stride) {
     switch (left) {
       case 1:
-        nv_direct<1>(w, row, part);
+        nv_direct<Form, 1>(w, row, part);
         break;
       case 2:
-        nv_direct<2>(w, row, part);
+        nv_direct<Form, 2>(w, row, part);
         break;
       case 3:
-        nv_direct<3>(w, row, part);
+        nv_direct<Form, 3>(w, row, part);
         break;
       default:
-        nv_direct<4>(w, row, part);
+        nv_direct<Form, 4>(w, row, part);
         break;
     }
   }
@@ -154,8 +193,17 @@ void multiply_nvfp4(const RawWeight& w, std::int64_t row, const Nvfp4Args& args)
 
 #include "kernels/nvfp4_tile_simd.h"
 
+template <class Form>
+void fill_nvfp4_planes(Nvfp4Kernels& kernels) {
+  kernels.group_bytes = Form::kGroupBytes;
+  kernels.pack_row = pack_nvfp4_row<Form>;
+  kernels.multiply = multiply_nvfp4<Form>;
+}
+
 void fill_nvfp4(KernelTable& table) {
-  table.pack_nvfp4_row = pack_nvfp4_row;
-  table.multiply_nvfp4 = multiply_nvfp4;
+  fill_nvfp4_planes<Nv16>(table.nvfp4);
+  fill_nvfp4_planes<Nv8>(table.nvfp4_int8);
+  table.nvfp4.max_plane_rows = 4;
+  table.nvfp4_int8.max_plane_rows = kNvRegisters / 2;
   fill_nvfp4_tiles(table);
 }

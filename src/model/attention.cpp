@@ -182,7 +182,7 @@ void attention_block(const DecoderContext& context, const LayerWeights& weights,
     jobs.push_back({&weights.k, normed, rows, config.hidden, buffers.k.data(), kv_width});
     jobs.push_back({&weights.v, normed, rows, config.hidden, buffers.v.data(), kv_width});
   }
-  linear(context.compute, context.workspace, jobs, context.bf16());
+  linear(context.compute, context.workspace, jobs, {.bf16 = context.bf16()});
   qkv_timer.stop();
 
   OpTimer rotary_timer(context.profile, Op::kRotary);
@@ -207,7 +207,7 @@ void attention_block(const DecoderContext& context, const LayerWeights& weights,
 
   const OpTimer output_timer(context.profile, Op::kOutput);
   const LinearJob out = {&weights.o, buffers.mixed.data(), rows, q_width, normed, config.hidden};
-  linear(context.compute, context.workspace, {&out, 1}, context.bf16());
+  linear(context.compute, context.workspace, {&out, 1}, {.bf16 = context.bf16()});
   pool.run(
       n,
       [&](std::size_t i, std::size_t) {

@@ -4,8 +4,7 @@
 #include <limits>
 
 #include "kernels/ref/reference.h"
-#include "model/model_fixture.h"
-#include "model/paged_model.h"
+#include "model/every_way.h"
 #include "numeric/bf16.h"
 
 namespace tetrad {
@@ -92,30 +91,6 @@ TEST(DenseWeights, BytesAreThoseOfProjectionsAndHead) {
   EXPECT_EQ(bytes.resident, rows * (128 + 4));
 }
 
-// A token's logits by PagedModel, in chunks.
-std::vector<float> paged_logits(const Model& model, const Compute& compute, const ForwardOptions& options,
-                                const std::vector<std::int32_t>& ids) {
-  PagedModel paged = take(
-      PagedModel::open(model.checkpoint, model.config, compute, options, static_cast<std::int64_t>(ids.size()), false));
-  std::vector<std::int32_t> slots(ids.size());
-  for (std::size_t i = 0; i < slots.size(); ++i) slots[i] = static_cast<std::int32_t>(slots.size() - 1 - i);
-  std::vector<float> logits;
-  const auto keep = [&](std::size_t, std::int64_t, std::span<float> row) -> Status {
-    logits.insert(logits.end(), row.begin(), row.end());
-    return {};
-  };
-  std::size_t at = 0;
-  for (const std::size_t chunk : {1U, 3U, 50U, 1U, 8U}) {
-    const BatchPart part = {.ids = std::span(ids).subspan(at, chunk),
-                            .position = static_cast<std::int64_t>(at),
-                            .slots = std::span(slots).first(at + chunk),
-                            .logit_rows = static_cast<std::int64_t>(chunk)};
-    EXPECT_TRUE(paged.forward({&part, 1}, keep).has_value());
-    at += chunk;
-  }
-  return logits;
-}
-
 TEST(DenseWeights, EveryWayThroughTheModelGivesTheSameBytes) {
   const Model model = open_model(kBf16Model);
   const Sequences sequences = {reference_ids()[0]};
@@ -129,17 +104,7 @@ TEST(DenseWeights, EveryWayThroughTheModelGivesTheSameBytes) {
     EXPECT_GT(kld, 0) << dense_weights_name(dense);
     EXPECT_LT(kld, dense == DenseWeights::kInt8 ? 1e-3 : 2e-2) << dense_weights_name(dense);
     worst = std::max(worst, kld);
-    for (const std::string& target : available_simd_targets()) {
-      const Compute compute = *Compute::create(3, target);
-      expect_same_bytes(base.logits, forward(model, compute, options, sequences).logits, target);
-      const std::vector<float> paged = paged_logits(model, compute, options, sequences[0]);
-      expect_same_bytes(std::span(base.logits).first(paged.size()), paged, "paged, " + target);
-      const CausalModel causal = take(CausalModel::open(model.checkpoint, model.config, compute, options));
-      CausalModel::Context context;
-      std::vector<float> logits(512);
-      ASSERT_TRUE(causal.forward(context, sequences[0], logits).has_value());
-      expect_same_bytes(std::span(base.logits).last(512), logits, "causal, " + target);
-    }
+    expect_same_every_way(model, options, sequences, base.logits);
   }
   RecordProperty("worst_kld", std::to_string(worst));
 }

@@ -81,6 +81,7 @@ class Runner {
  private:
   const KernelTable& kernels() const { return pass_.context.compute.kernels(); }
   bool bf16() const { return pass_.context.bf16(); }
+  LinearOptions options() const { return {bf16(), pass_.context.options.computes_in_int8()}; }
   float* x(std::int64_t row) { return x_.data() + row * hidden_; }
   float* gate(std::int64_t row) { return gate_.data() + row * width_; }
   float* up(std::int64_t row) { return up_.data() + row * width_; }
@@ -188,7 +189,7 @@ void Runner::compute_parts(std::span<RoutedRow> rows, std::span<const Part> part
     narrow.push_back({&w2, gate(part.row), part.count, width_, x(part.row), hidden_});
   }
   OpTimer wide_timer(context.profile, Op::kGateUp);
-  linear(context.compute, context.workspace, wide, bf16());
+  linear(context.compute, context.workspace, wide, options());
   wide_timer.stop();
   OpTimer activate_timer(context.profile, Op::kActivate);
   const std::vector<std::int64_t> list = rows_of(parts);
@@ -201,7 +202,7 @@ void Runner::compute_parts(std::span<RoutedRow> rows, std::span<const Part> part
       8);
   activate_timer.stop();
   const OpTimer narrow_timer(context.profile, Op::kDown);
-  linear(context.compute, context.workspace, narrow, bf16());
+  linear(context.compute, context.workspace, narrow, options());
 }
 
 Status Runner::run(std::span<RoutedRow> rows, std::span<const Part> parts) {

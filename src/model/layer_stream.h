@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "arch/model_config.h"
@@ -37,9 +38,16 @@ struct ForwardOptions {
   Precision precision = Precision::kF32;
   ActivationFormat activations = ActivationFormat::kBF16;
   DenseWeights dense = DenseWeights::kStored;
+  bool int8_inputs = false;  // NVFP4 experts multiply by 8-bit integers, not 16-bit ones (kernels/linear.h); not when
+                             // their inputs are in NVFP4 themselves
   bool drop_nonfinite = false;  // calibration: an expert's rows with a non-finite value are counted, contribute nothing
                                 // and enter no statistic
+
+  bool computes_in_int8() const { return int8_inputs && activations != ActivationFormat::kNvfp4; }
 };
+inline std::string expert_inputs_name(const ForwardOptions& options) {
+  return options.computes_in_int8() ? "int8" : "int16";
+}
 
 struct ExpertActivity {
   std::int64_t tokens = 0;  // rows routed here

@@ -81,7 +81,7 @@ void OutputHead::logits(std::span<const float> hidden, std::int64_t rows, std::s
   for (std::int64_t begin = 0; begin < vocab; begin += slab) {
     const WeightView part = slice_rows(impl.weight, begin, std::min(slab, vocab - begin));
     const LinearJob job = {&part, normed.data(), rows, width, out.data() + begin, vocab};
-    linear(impl.compute, workspace, {&job, 1}, bf16);
+    linear(impl.compute, workspace, {&job, 1}, {.bf16 = bf16});
     if (slab < vocab && rows >= kReleaseRows) impl.checkpoint.release(part);
   }
 }

@@ -46,7 +46,7 @@ void route(const DecoderContext& context, const LayerWeights& weights, const flo
       16);
   std::vector<float> scores(n * static_cast<std::size_t>(config.experts));
   const LinearJob job = {&weights.router, normed, rows, config.hidden, scores.data(), config.experts};
-  linear(context.compute, context.workspace, {&job, 1}, weights.router_in_bf16);
+  linear(context.compute, context.workspace, {&job, 1}, {.bf16 = weights.router_in_bf16});
   context.compute.pool().run(
       n,
       [&](std::size_t i, std::size_t) {

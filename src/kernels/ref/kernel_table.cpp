@@ -126,6 +126,8 @@ const KernelTable& kernel_table() {
                                          .decode_rows = decode_rows,
                                          .multiply = multiply,
                                          .multiply_stored = multiply_stored,
+                                         .nvfp4 = {},
+                                         .nvfp4_int8 = {},
                                          .attend = attend_rows,
                                          .rms_norm = rms_norm_row,
                                          .rotate = rotate_row,

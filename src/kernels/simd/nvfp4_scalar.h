@@ -1,12 +1,13 @@
 // NVFP4 products for any CPU. Meaning: nvfp4_simd.h.
+constexpr unsigned kNvRegisters = 16;
 constexpr std::int8_t kNvTwice[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
 
 struct NvCodes {
-  std::int8_t w[128];  // by column
+  std::int8_t w[256];  // by column
 };
 TETRAD_SIMD_INLINE NvCodes nv_codes(const std::byte* p) {
   NvCodes codes;
-  for (int i = 0; i < 64; ++i) {
+  for (int i = 0; i < 128; ++i) {
     codes.w[2 * i] = kNvTwice[static_cast<unsigned>(p[i]) & 0xFU];
     codes.w[2 * i + 1] = kNvTwice[static_cast<unsigned>(p[i]) >> 4];
   }
@@ -14,41 +15,44 @@ TETRAD_SIMD_INLINE NvCodes nv_codes(const std::byte* p) {
 }
 TETRAD_SIMD_INLINE F32x16 nv_scales(const std::byte* p) {
   F32x16 scales;
-  for (int j = 0; j < 16; ++j) scales.v[j] = e4m3_to_float(static_cast<std::uint8_t>(p[j / 2])) * 0x1p-8F;
+  for (int lane = 0; lane < 16; ++lane)
+    scales.v[lane] = e4m3_to_float(static_cast<std::uint8_t>(p[8 * (lane % 2) + lane / 2])) * 0x1p-8F;
   return scales;
 }
-TETRAD_SIMD_INLINE std::int32_t nv_plane(const std::byte* x, int i) {
-  return static_cast<std::int32_t>(static_cast<std::int8_t>(x[i]));
-}
-struct NvPlanes {
-  const std::byte* at;
-};
-TETRAD_SIMD_INLINE NvPlanes nv_planes(const std::byte* x) { return {x}; }
-TETRAD_SIMD_INLINE F32x16 nv_add_dot(const NvCodes& w, F32x16 w_scale, const NvPlanes& x, F32x16 sums) {
-  F32x16 dot;
-  for (int d = 0; d < 16; ++d) {
-    std::int32_t sum = 0;
-    for (int b = 0; b < 4; ++b) {
-      const int at = 4 * d + b;
-      sum += w.w[2 * at] * (256 * nv_plane(x.at, at) + nv_plane(x.at, 128 + at));
-      sum += w.w[2 * at + 1] * (256 * nv_plane(x.at, 64 + at) + nv_plane(x.at, 192 + at));
-    }
-    dot.v[d] = static_cast<float>(sum);
+
+// A lane's sum over 4 planes. The second half's blocks have their second dword in "x".
+TETRAD_SIMD_INLINE std::int32_t nv_dot(const NvCodes& w, const std::byte* x, int lane) {
+  const std::int8_t* codes = w.w + 128 * (lane % 2) + 16 * (lane / 2);
+  std::int32_t sum = 0;
+  for (int j = 0; j < 16; ++j) {
+    const int plane = 2 * ((lane % 2 + j / 8) % 2) + j % 2;
+    sum += codes[j] * static_cast<std::int32_t>(static_cast<std::int8_t>(x[64 * plane + 4 * lane + j % 8 / 2]));
   }
+  return sum;
+}
+struct NvPlanes16 {
+  const std::byte* at;
+  TETRAD_SIMD_INLINE static NvPlanes16 load(const std::byte* p) { return {p}; }
+};
+TETRAD_SIMD_INLINE F32x16 nv_add_dot(const NvCodes& w, F32x16 w_scale, const NvPlanes16& x, F32x16 sums) {
+  F32x16 dot;
+  for (int lane = 0; lane < 16; ++lane)
+    dot.v[lane] = static_cast<float>(256 * nv_dot(w, x.at, lane) + nv_dot(w, x.at + 256, lane));
+  return fma(dot, w_scale * load(reinterpret_cast<const float*>(x.at + 576)), sums);
+}
+struct NvPlanes8 {
+  const std::byte* at;
+  TETRAD_SIMD_INLINE static NvPlanes8 load(const std::byte* p) { return {p}; }
+};
+TETRAD_SIMD_INLINE F32x16 nv_add_dot(const NvCodes& w, F32x16 w_scale, const NvPlanes8& x, F32x16 sums) {
+  F32x16 dot;
+  for (int lane = 0; lane < 16; ++lane) dot.v[lane] = static_cast<float>(nv_dot(w, x.at, lane));
   return fma(dot, w_scale * load(reinterpret_cast<const float*>(x.at + 320)), sums);
 }
 
-// Values of 16 columns, integers up to 32639 in size, of block `block`, to their places in planes, with -12 times the
-// sums of the block's dwords.
-TETRAD_SIMD_INLINE void nv_store_planes(F32x16 values, int block, std::byte* out) {
-  std::int32_t sums[2] = {0, 0};
-  for (int j = 0; j < 16; ++j) {
-    const auto value = static_cast<std::int32_t>(values.v[j]);
-    const std::int32_t high = (value + 128) >> 8;
-    const int at = 64 * (j % 2) + 8 * block + j / 2;
-    out[at] = static_cast<std::byte>(high & 0xFF);
-    out[128 + at] = static_cast<std::byte>((value - 256 * high) & 0xFF);
-    sums[j / 8] -= 12 * value;
-  }
-  __builtin_memcpy(out + 256 + 8 * block, sums, 8);
+// Integers of 16 columns as bytes, those of even and of odd columns of each half together.
+TETRAD_SIMD_INLINE void nv_words(F32x16 q, std::int32_t* out) {
+  std::int8_t bytes[16];
+  for (int j = 0; j < 16; ++j) bytes[8 * (j / 8) + 4 * (j % 2) + j % 8 / 2] = static_cast<std::int8_t>(q.v[j]);
+  __builtin_memcpy(out, bytes, 16);
 }

@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+"""--fast: what 8-bit inputs of NVFP4 experts cost in KL divergence, and that every command means the same by it."""
+import array
+import json
+import os
+import struct
+
+from _common import MODEL, SANITIZED, check, run, scratch
+from _server import Server
+
+base = scratch()
+nvfp4 = base / "nvfp4"
+run("quantize", MODEL, nvfp4, "--algorithm", "max", "--quiet")
+for command in ("eval", "logits", "generate", "chat", "bench", "serve"):
+    check("--fast" in run(command, "--help").stdout, f"{command} --help")
+
+TOKENS = 1000 if SANITIZED else 8000
+
+
+def divergence(reference, *flags):
+    result = json.loads(run("eval", reference, nvfp4, "--data", MODEL / "data" / "eval.jsonl", "--max-tokens", TOKENS, "--json", "-", "--quiet", *flags).stdout)
+    return result["expert_inputs"], result["candidates"][0]["kld"]["mean"]
+
+
+check(divergence(nvfp4) == divergence(nvfp4, "--exact") == ("int16", 0), "16 bits are the default")
+name, own = divergence(nvfp4, "--fast")
+_, quantization = divergence(MODEL)
+check(name == "int8" and 0 < own < 0.1 * quantization, f"--fast: {name} {own}, the quantization {quantization}")
+_, both = divergence(MODEL, "--fast")
+check(abs(both - quantization) < 0.1 * quantization, f"together {both}, the quantization alone {quantization}")
+
+
+def logits(*flags, **environment):
+    path = base / "logits.safetensors"
+    run("logits", nvfp4, "--ids", MODEL / "reference" / "ids.json", "--output", path, "--overwrite", "--quiet", *flags, env={**os.environ, **environment})
+    data = path.read_bytes()
+    (length,) = struct.unpack("<Q", data[:8])
+    return array.array("f", data[8 + length:])
+
+
+expected = logits("--fast")
+check(expected != logits(), "it changes logits")
+check(expected == logits("--fast", "--threads", 1, TETRAD_SIMD="scalar"), "scalar code on one thread gives the same bytes")
+of_fp8 = ["logits", MODEL, "--ids", MODEL / "reference" / "ids.json", "--quiet"]
+run(*of_fp8, "--output", base / "plain.safetensors")
+run(*of_fp8, "--output", base / "fast.safetensors", "--fast")
+check((base / "plain.safetensors").read_bytes() == (base / "fast.safetensors").read_bytes(), "an FP8 model has nothing to change")
+
+# generate, bench and serve
+prompt = "What is the capital of Norway?"
+alone = json.loads(run("generate", nvfp4, "--chat", "--prompt", prompt, "--temperature", 0, "--max-tokens", 40, "--fast", "--json", "-").stdout)
+bench = ["bench", nvfp4, "--prompt", 16, "--generate", 4, "--repeat", 1, "--json", "-"]
+check([json.loads(run(*bench, *flags).stdout)["expert_inputs"] for flags in ([], ["--fast"])] == ["int16", "int8"], "bench")
+server = Server("--fast", model=nvfp4)
+request = {"messages": [{"role": "user", "content": prompt}], "temperature": 0, "max_tokens": 40, "logprobs": True}
+choice = server.post("/v1/chat/completions", request)["choices"][0]
+check(choice["message"]["content"].strip() and choice["message"]["content"].strip() in alone["text"], f"{choice} {alone['text']!r}")
+check(json.loads(server.get("/server_info").body)["expert_inputs"] == "int8", "server_info")
+check(server.stop() == 0, "the server ends")
+exact = Server(model=nvfp4)
+other = exact.post("/v1/chat/completions", request)["choices"][0]
+check(choice["logprobs"] != other["logprobs"], "the server computes in 8 bits only when told to")
+check(json.loads(exact.get("/server_info").body)["expert_inputs"] == "int16", "server_info")
+check(exact.stop() == 0, "the server ends")
+print(f"8-bit inputs: KLD {own:.1e}, {100 * own / quantization:.1f} % of the quantization's {quantization:.1e}; together {both:.1e}")
