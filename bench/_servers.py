@@ -77,6 +77,6 @@ class Running(Target):
         self.log.close()
 
 
-def tetrad_server(tetrad, model, threads):
+def tetrad_server(tetrad, model, threads, *flags):
     model = pathlib.Path(model)
-    return Running([tetrad, "serve", model, "--threads", threads, "--served-model-name", "model", "--log-level", "error"], "model", vocabulary_of(model))
+    return Running([tetrad, "serve", model, "--threads", threads, "--served-model-name", "model", "--log-level", "error", *flags], "model", vocabulary_of(model))

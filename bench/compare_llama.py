@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """tetrad and llama.cpp on the same NVFP4 checkpoint of MiniMax-M2, with the same threads, in turn within one run.
 
-  compare_llama.py [--model DIR] [--tokenizer DIR] [--tetrad build/tetrad] [--threads N] [--rounds 3] [--json FILE]
+  compare_llama.py [--model DIR] [--tokenizer DIR] [--tetrad build/tetrad] [--threads N] [--rounds 3] [--fast] [--no-servers] [--json FILE]
 
 Without --model the bundled model is quantized into out/. llama.cpp is built once in build-llama/ from the source distribution of llama-cpp-python
 (PyPI). The GGUF has the checkpoint's 4-bit codes; its block scales are rounded (bench/_convert_gguf.py says why), so compare speed, not text.
@@ -49,7 +49,7 @@ def checkpoint(o):
 
 def tetrad_rates(model, o):
     out = _llama.call([o.tetrad, "bench", model, "--threads", o.threads, "--prompt", o.prompt, "--generate", o.generate, "--concurrency", 1, "--concurrency", o.batch,
-                       "--repeat", 1, "--quiet", "--json", "-"], "tetrad bench")
+                       "--repeat", 1, "--quiet", "--json", "-", *o.flags], "tetrad bench")
     value = json.loads(out)
     result = {f"prefill {o.prompt}": value["prefill"][0]["tokens_per_second_median"]}
     for row in value["decode"]:
@@ -68,14 +68,14 @@ def llama_server(binaries, gguf, model, o):
 def measure(o, model, binaries, gguf):
     """{figure: {"tetrad": [..], "llama.cpp": [..]}} remarks, failed requests; the two take turns, and who begins alternates."""
     figures, remarks, failed = {}, [], 0
-    sides = [("tetrad", lambda: tetrad_rates(model, o), lambda: tetrad_server(o.tetrad, model, o.threads)),
+    sides = [("tetrad", lambda: tetrad_rates(model, o), lambda: tetrad_server(o.tetrad, model, o.threads, *o.flags)),
              ("llama.cpp", lambda: _llama.rates(binaries, gguf, o), lambda: llama_server(binaries, gguf, model, o))]
     one = argparse.Namespace(**{**vars(o), "rounds": 1})
     for number in range(o.rounds):
         for side, speeds, _ in sides:
             for name, value in speeds().items():
                 figures.setdefault(name, {}).setdefault(side, []).append(value)
-        for side, _, server in sides:
+        for side, _, server in [] if o.no_servers else sides:
             with server() as target:
                 rows = run_load(one, target, first=number * 100000)
             for row in rows:
@@ -118,6 +118,8 @@ def main():
     parser.add_argument("--prompt", type=int, default=512, help="tokens of prefill, and before decoding")
     parser.add_argument("--generate", type=int, default=32)
     parser.add_argument("--batch", type=int, default=16, help="of batched decoding")
+    parser.add_argument("--fast", dest="flags", action="store_const", const=["--fast"], default=[], help="tetrad with inputs in 8 bits, as llama.cpp has them")
+    parser.add_argument("--no-servers", action="store_true", help="only prefill and decoding")
     parser.add_argument("--jobs", type=int, default=1, help="of llama.cpp's build")
     add_load_options(parser)
     parser.set_defaults(concurrency=[1, 4, 16])
@@ -129,9 +131,9 @@ def main():
     figures, remarks, failed = measure(o, model, binaries, gguf)
     rows, text = report(figures)
     out = sys.stderr if o.json == "-" else sys.stdout
-    print(f"{model.name}, {o.threads} threads, medians of {o.rounds} rounds, tokens a second unless ms; ratio above 1: tetrad is faster; load {os.getloadavg()[0]:.1f}", file=out)
+    print(f"{' '.join([model.name, *o.flags])}, {o.threads} threads, medians of {o.rounds} rounds, tokens a second unless ms; ratio above 1: tetrad is faster; load {os.getloadavg()[0]:.1f}", file=out)
     print(text, *remarks, sep="\n", file=out)
-    write_json(o.json, {"model": str(model), "threads": o.threads, "rounds": o.rounds, "figures": rows, "remarks": remarks, "failed_requests": failed})
+    write_json(o.json, {"model": str(model), "threads": o.threads, "rounds": o.rounds, "flags": o.flags, "figures": rows, "remarks": remarks, "failed_requests": failed})
     sys.exit(1 if failed else 0)
 
 

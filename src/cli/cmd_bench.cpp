@@ -339,6 +339,7 @@ Status run_bench(const BenchFlags& flags, const CommonFlags& common) {
   json["dense_weights"] = dense_weights_name(flags.dense);
   json["expert_inputs"] = expert_inputs_name(forward);
   std::string text = to_text(machine, compute, prefills, decodes, flops);
+  if (forward.computes_in_int8()) text = "inputs of NVFP4 experts in 8 bits\n" + text;
   for (const PassProfile& profile : bench.profiles()) {
     json["profile"].push_back(profile_json(profile));
     text += profile_text(profile);
