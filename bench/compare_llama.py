@@ -75,6 +75,7 @@ def measure(o, model, binaries, gguf):
         for side, speeds, _ in sides:
             for name, value in speeds().items():
                 figures.setdefault(name, {}).setdefault(side, []).append(value)
+                print(f"round {number + 1} of {o.rounds}: {side}, {name}: {value:.1f} tokens/s", file=sys.stderr)
         for side, _, server in [] if o.no_servers else sides:
             with server() as target:
                 rows = run_load(one, target, first=number * 100000)
