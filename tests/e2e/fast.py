@@ -19,15 +19,17 @@ TOKENS = 1000 if SANITIZED else 8000
 
 def divergence(reference, *flags):
     result = json.loads(run("eval", reference, nvfp4, "--data", MODEL / "data" / "eval.jsonl", "--max-tokens", TOKENS, "--json", "-", "--quiet", *flags).stdout)
-    return result["expert_inputs"], result["candidates"][0]["kld"]["mean"]
+    kld = result["candidates"][0]["kld"]
+    return result["expert_inputs"], kld["mean"], kld["median"]
 
 
-check(divergence(nvfp4) == divergence(nvfp4, "--exact") == ("int16", 0), "16 bits are the default")
-name, own = divergence(nvfp4, "--fast")
-_, quantization = divergence(MODEL)
-check(name == "int8" and 0 < own < 0.1 * quantization, f"--fast: {name} {own}, the quantization {quantization}")
-_, both = divergence(MODEL, "--fast")
-check(abs(both - quantization) < 0.1 * quantization, f"together {both}, the quantization alone {quantization}")
+check(divergence(nvfp4) == divergence(nvfp4, "--exact") == ("int16", 0, 0), "16 bits are the default")
+# The mean is that of a few tokens which go to another expert: 4 % of the quantization's over 58,000 tokens, 18 % over 1,000; the median is all the others'.
+name, own, median = divergence(nvfp4, "--fast")
+_, quantization, typical = divergence(MODEL)
+check(name == "int8" and 0 < own < 0.5 * quantization and 0 < median < 0.05 * typical, f"--fast: {name} {own} {median}, the quantization {quantization} {typical}")
+_, both, _ = divergence(MODEL, "--fast")
+check(abs(both - quantization) < 0.5 * quantization, f"together {both}, the quantization alone {quantization}")
 
 
 def logits(*flags, **environment):
