@@ -1,6 +1,8 @@
 #include "model/reservation.h"
 
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -8,7 +10,9 @@
 namespace tetrad {
 namespace {
 
-constexpr std::size_t kPopulateBytes = std::size_t{64} << 20;  // between looks at stop_: 20 ms
+constexpr std::size_t kPopulateBytes =
+    std::size_t{2} << 20;  // a huge page, between looks at stop_; the kernel holds other threads' page faults meanwhile
+constexpr int kLeastPriority = 19;
 
 }  // namespace
 
@@ -27,6 +31,9 @@ Result<std::unique_ptr<Reservation>> Reservation::create(std::size_t bytes, cons
 // pages become resident when they are used.
 void Reservation::populate() {
 #ifdef MADV_POPULATE_WRITE
+  // For this thread only, on Linux. Who asks while it is at work should not wait for it: 19 GB on two cores took the
+  // first half minute of requests a fifth of their speed. Failing, it is as fast as the others.
+  static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kLeastPriority));
   for (std::size_t at = 0; at < bytes_ && !stop_; at += kPopulateBytes)
     if (::madvise(data_ + at, std::min(kPopulateBytes, bytes_ - at), MADV_POPULATE_WRITE) != 0) return;
 #endif
