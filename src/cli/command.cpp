@@ -59,8 +59,11 @@ void add_dense_weights_option(CLI::App& command, DenseWeights& dense, const std:
 }
 
 void add_fast_flag(CLI::App& command, bool& fast, const std::string& note) {
-  command.add_flag("--fast,!--exact", fast,
-                   "inputs of NVFP4 experts as 8-bit integers (default, --exact: 16-bit ones, as good as F32)" + note);
+  command.add_flag(
+      "--fast,!--exact", fast,
+      "inputs of NVFP4 experts as 8-bit integers (default, --exact: 16-bit ones, as good as F32; nothing changes "
+      "where --activations nvfp4 has made them 4-bit)" +
+          note);
 }
 
 std::function<std::string(const std::string&)> at_least(std::int64_t least) {

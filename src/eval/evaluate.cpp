@@ -89,18 +89,17 @@ Status Evaluation::open() {
   const LayerStream::Limits limits{
       std::max<std::uint64_t>(1, (limit - std::min(limit / 4, kLogitBytes)) / runners_.size()),
       options_.temporary_directory.empty() ? fs::temp_directory_path() : options_.temporary_directory};
-  for (std::size_t i = 0; i < runners_.size(); ++i) {
-    ForwardOptions forward;
-    if (i > 0) forward.activations = options_.activations;
-    if (i > 0) forward.dense = options_.dense;
-    if (i > 0) forward.int8_inputs = options_.int8_inputs;
-    result_.expert_inputs = expert_inputs_name(forward);
-    TETRAD_TRY(open_stream(i, forward, limits));
-  }
+  ForwardOptions candidate;
+  candidate.activations = options_.activations;
+  candidate.dense = options_.dense;
+  candidate.int8_inputs = options_.int8_inputs;
+  for (std::size_t i = 0; i < runners_.size(); ++i)
+    TETRAD_TRY(open_stream(i, i > 0 ? candidate : ForwardOptions{}, limits));
   result_.reference = options_.reference.string();
   result_.command_line = options_.command_line;
   result_.activations = options_.activations == ActivationFormat::kNvfp4 ? "nvfp4" : "bf16";
   result_.dense_weights = dense_weights_name(options_.dense);
+  result_.expert_inputs = expert_inputs_name(candidate);
   for (const auto& file : options_.data.files) result_.data.push_back(file.string());
   result_.positions = tokens_.positions;
   result_.windows = static_cast<std::int64_t>(tokens_.windows.size());

@@ -237,7 +237,7 @@ TEST(Model, Int8InputsChangeNvfp4ExpertsOnly) {
     const Forward exact = forward(model, scalar, {}, sequences), base = forward(model, scalar, fast, sequences);
     const double kld = divergence(exact.logits, base.logits, 512);
     EXPECT_EQ(kld > 0, changes) << kld;
-    EXPECT_LT(kld, 1e-2) << path;  // random weights: a token that goes to another expert is another token
+    EXPECT_LT(kld, 2e-3) << path;  // random weights: a token that goes to another expert is another token
     expect_same_every_way(model, fast, sequences, base.logits);
     // With inputs in NVFP4 the option means nothing.
     const ForwardOptions w4a4{.activations = ActivationFormat::kNvfp4};

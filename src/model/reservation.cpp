@@ -11,7 +11,7 @@ namespace tetrad {
 namespace {
 
 constexpr std::size_t kPopulateBytes =
-    std::size_t{2} << 20;  // a huge page, between looks at stop_; the kernel holds other threads' page faults meanwhile
+    std::size_t{2} << 20;  // a huge page, between looks at stop_; other threads' mmap and munmap wait meanwhile
 constexpr int kLeastPriority = 19;
 
 }  // namespace

@@ -1,4 +1,5 @@
 """What the end-to-end tests share: running the binary, reading safetensors, a scratch folder that goes away."""
+import array
 import atexit
 import hashlib
 import json
@@ -49,6 +50,14 @@ def tensors(directory):
                 begin, end = entry["data_offsets"]
                 found[name] = (entry["dtype"], entry["shape"], data[8 + length + begin:8 + length + end])
     return found
+
+
+def logits_of(model, path, *flags, **environment):
+    """What `tetrad logits` gives for the bundled ids, written to `path`."""
+    run("logits", model, "--ids", MODEL / "reference" / "ids.json", "--output", path, "--overwrite", "--quiet", *flags, env={**os.environ, **environment})
+    data = path.read_bytes()
+    (length,) = struct.unpack("<Q", data[:8])
+    return array.array("f", data[8 + length:])
 
 
 def digest(directory):

@@ -1,11 +1,9 @@
 #!/usr/bin/env python3
 """--dense-weights: what it adds in KL divergence, what it takes off a step's bytes, and that every command means the same by it."""
-import array
 import json
-import os
 import struct
 
-from _common import MODEL, SANITIZED, check, run, scratch, tensors
+from _common import MODEL, SANITIZED, check, logits_of, run, scratch, tensors
 from _server import Server
 
 base = scratch()
@@ -53,11 +51,7 @@ check(name == "int8" and abs(plain - fewer - (elements - 4 * rows)) < 0.01 * pla
 
 # logits: one arithmetic, confirmed by the oracle
 def logits(*flags, **environment):
-    path = base / "logits.safetensors"
-    run("logits", nvfp4, "--ids", MODEL / "reference" / "ids.json", "--output", path, "--overwrite", "--quiet", *flags, env={**os.environ, **environment})
-    data = path.read_bytes()
-    (length,) = struct.unpack("<Q", data[:8])
-    return array.array("f", data[8 + length:])
+    return logits_of(nvfp4, base / "logits.safetensors", *flags, **environment)
 
 
 for form in ("int8", "fp8"):
