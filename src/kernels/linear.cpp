@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <new>
 
 namespace tetrad {
 namespace {
@@ -12,7 +11,6 @@ namespace {
 constexpr std::int64_t kPanelFloats =
     160 * 1024;  // 640 KiB of decoded weights: most of a 1 MiB L2; x is read once a panel
 constexpr std::int64_t kMaxTaskRows = 192;
-constexpr std::int64_t kAlignment = 64;
 
 std::int64_t padded(std::int64_t cols) { return (cols + 15) / 16 * 16; }
 std::int64_t spread_stride(std::int64_t cols) { return padded(cols) + 16; }
@@ -244,23 +242,6 @@ void run_tile(const KernelTable& kernels, const Tile& tile, const std::byte* pac
 }
 
 }  // namespace
-
-void Workspace::Free::operator()(float* p) const { ::operator delete[](p, std::align_val_t{kAlignment}); }
-
-float* Workspace::grow(Buffer& buffer, std::int64_t floats) {
-  if (buffer.size < floats) {
-    buffer.data.reset();
-    buffer.data.reset(static_cast<float*>(
-        ::operator new[](static_cast<std::size_t>(floats) * sizeof(float), std::align_val_t{kAlignment})));
-    buffer.size = floats;
-  }
-  return buffer.data.get();
-}
-
-float* Workspace::get(std::size_t worker, std::int64_t floats) { return grow(buffers_[worker], floats); }
-std::byte* Workspace::shared(std::int64_t bytes) {
-  return reinterpret_cast<std::byte*>(grow(shared_, (bytes + 3) / 4));
-}
 
 void linear(const Compute& compute, Workspace& workspace, std::span<const LinearJob> jobs,
             const LinearOptions& options) {

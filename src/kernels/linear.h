@@ -3,10 +3,10 @@
 // why).
 #pragma once
 
-#include <memory>
 #include <span>
 #include <vector>
 
+#include "base/float_buffer.h"
 #include "kernels/compute.h"
 #include "kernels/kernel_table.h"
 #include "tensor/weight_view.h"
@@ -17,20 +17,13 @@ namespace tetrad {
 class Workspace {
  public:
   explicit Workspace(const Compute& compute) : buffers_(compute.pool().size()) {}
-  float* get(std::size_t worker, std::int64_t floats);
-  std::byte* shared(std::int64_t bytes);  // one for all workers
+  float* get(std::size_t worker, std::int64_t floats) { return buffers_[worker].grow(floats); }
+  // One for all workers.
+  std::byte* shared(std::int64_t bytes) { return reinterpret_cast<std::byte*>(shared_.grow((bytes + 3) / 4)); }
 
  private:
-  struct Free {
-    void operator()(float* p) const;
-  };
-  struct Buffer {
-    std::unique_ptr<float, Free> data;
-    std::int64_t size = 0;
-  };
-  static float* grow(Buffer& buffer, std::int64_t floats);
-  std::vector<Buffer> buffers_;
-  Buffer shared_;
+  std::vector<FloatBuffer> buffers_;
+  FloatBuffer shared_;
 };
 
 // y[m, weight.rows] = x[m, weight.cols] * weight^T. Strides in floats.

@@ -21,9 +21,8 @@ constexpr unsigned kNtN = kNtVectors * kNtLanes;
 constexpr unsigned kNtGroup = 4;  // tiles of x that go over a lane of w while it is in L1
 
 // What the loops below need of each form beyond nvfp4_simd.h's. kWords: dwords that hold a block's integers.
-struct Nt16 : Nv16 {
+struct Nt16 : Nv16, NtDot16 {
   static constexpr unsigned kM = kNtM16, kWords = 8, kXValues = 9;
-  TETRAD_SIMD_INLINE static Part dot(const NtWords* w, const NtWords* x) { return nt_dot(w, x); }
   TETRAD_SIMD_INLINE static void store_x(F32x16 q, std::int32_t* to) {
     std::int32_t pairs[8];
     nv_pairs(q, pairs);
@@ -31,9 +30,8 @@ struct Nt16 : Nv16 {
   }
   TETRAD_SIMD_INLINE static void decode(const float* dwords, std::int32_t* to) { nt_decode(dwords, to, kNtN); }
 };
-struct Nt8 : Nv8 {
+struct Nt8 : Nv8, NtDot8 {
   static constexpr unsigned kM = kNtM8, kWords = 4, kXValues = 6;
-  TETRAD_SIMD_INLINE static Part dot(const NtWords* w, const NtWords* x) { return nt8_dot(w, x); }
   TETRAD_SIMD_INLINE static void store_x(F32x16 q, std::int32_t* to) {
     std::int32_t words[4];
     nv_words(q, words);
@@ -118,46 +116,11 @@ void pack_nvfp4_w_tile(const RawWeight& w, std::int64_t row, std::int64_t count,
   }
 }
 
-// sums[kM][kNtN] of one lane of all groups.
-template <class Form>
-inline void nt_lane(const std::int32_t* x, const std::int32_t* w, std::int64_t groups, float* sums) {
-  constexpr unsigned kM = Form::kM, kWords = Form::kWords, kX = Form::kXValues - 1;
-  Part acc[kM][kNtVectors];
-#pragma GCC unroll 8
-  for (unsigned i = 0; i < kM; ++i)
-#pragma GCC unroll 8
-    for (unsigned j = 0; j < kNtVectors; ++j) acc[i][j] = part_zero();
-  for (std::int64_t g = 0; g < groups; ++g, x += (kX + 1) * kM, w += (kWords + 1) * kNtN) {
-    NtWords words[kNtVectors][kWords];
-    Part scale[kNtVectors];
-#pragma GCC unroll 8
-    for (unsigned j = 0; j < kNtVectors; ++j) {
-#pragma GCC unroll 8
-      for (unsigned p = 0; p < kWords; ++p) words[j][p] = nt_load(w + p * kNtN + j * kNtLanes);
-      scale[j] = part_load(reinterpret_cast<const float*>(w + kWords * kNtN + j * kNtLanes));
-    }
-#pragma GCC unroll 8
-    for (unsigned i = 0; i < kM; ++i) {
-      NtWords xk[kX];
-#pragma GCC unroll 8
-      for (unsigned p = 0; p < kX; ++p) xk[p] = nt_set1(x[p * kM + i]);
-      const Part x_scale = part_set1(reinterpret_cast<const float*>(x)[kX * kM + i]);
-#pragma GCC unroll 8
-      for (unsigned j = 0; j < kNtVectors; ++j)
-        acc[i][j] = part_fma(Form::dot(words[j], xk), part_mul(scale[j], x_scale), acc[i][j]);
-    }
-  }
-#pragma GCC unroll 8
-  for (unsigned i = 0; i < kM; ++i)
-#pragma GCC unroll 8
-    for (unsigned j = 0; j < kNtVectors; ++j) part_store(sums + i * kNtN + j * kNtLanes, acc[i][j]);
-}
-
 // hsum's tree over the lanes, then the results of `rows` rows.
 template <class Form>
 inline void nt_finish(const Nvfp4Args& args, const float* sums, std::int64_t rows, std::int64_t columns, float* y) {
   constexpr std::int64_t kLane = Form::kM * kNtN;
-  alignas(64) float row[kNtN < 16 ? 16 : kNtN] = {};
+  alignas(64) float row[(kNtN + 15) / 16 * 16] = {};
   for (std::int64_t i = 0; i < rows; ++i, y += args.y_stride) {
     for (unsigned n = 0; n < kNtN; n += kNtLanes)
       part_store(row + n, part_mul(tile_tree(sums + i * kNtN + n, kLane), part_set1(args.factor)));

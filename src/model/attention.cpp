@@ -25,8 +25,8 @@ void fill_rotary(const DecoderContext& context, std::span<const Segment> segment
         auto cosine = static_cast<float>(std::cos(static_cast<double>(angle)));
         auto sine = static_cast<float>(std::sin(static_cast<double>(angle)));
         const auto at = static_cast<std::size_t>((segment.row + r) * half + i);
-        buffers.cos[at] = context.bf16() ? round_to_bf16(cosine) : cosine;
-        buffers.sin[at] = context.bf16() ? round_to_bf16(sine) : sine;
+        buffers.cos.data()[at] = context.bf16() ? round_to_bf16(cosine) : cosine;
+        buffers.sin.data()[at] = context.bf16() ? round_to_bf16(sine) : sine;
       }
 }
 
@@ -147,12 +147,13 @@ std::uint64_t AttentionBuffers::bytes_per_row(const ModelConfig& config) {
   return static_cast<std::uint64_t>(floats) * sizeof(float);
 }
 
-AttentionBuffers::AttentionBuffers(const ModelConfig& config, std::int64_t max_rows)
-    : normed(static_cast<std::size_t>(max_rows * config.hidden)),
-      q(static_cast<std::size_t>(max_rows * config.heads * config.head_dim)),
-      mixed(q.size()),
-      cos(static_cast<std::size_t>(max_rows * config.rotary_dim / 2)),
-      sin(cos.size()) {}
+void AttentionBuffers::grow(const ModelConfig& config, std::int64_t rows, bool paged) {
+  normed.grow(rows * config.hidden);
+  for (FloatBuffer* queries : {&q, &mixed}) queries->grow(rows * config.heads * config.head_dim);
+  for (FloatBuffer* angles : {&cos, &sin}) angles->grow(rows * config.rotary_dim / 2);
+  if (!paged) return;
+  for (FloatBuffer* keys : {&k, &v}) keys->grow(rows * config.kv_heads * config.head_dim);
+}
 
 void attention_block(const DecoderContext& context, const LayerWeights& weights, std::span<const Segment> segments,
                      float* hidden, std::int64_t rows, AttentionBuffers& buffers, const PagedCache* cache) {
@@ -177,8 +178,6 @@ void attention_block(const DecoderContext& context, const LayerWeights& weights,
     add_projections(jobs, weights.k, segments, &Segment::keys, normed, config.hidden, kv_width);
     add_projections(jobs, weights.v, segments, &Segment::values, normed, config.hidden, kv_width);
   } else {
-    buffers.k.resize(static_cast<std::size_t>(rows * kv_width));
-    buffers.v.resize(buffers.k.size());
     jobs.push_back({&weights.k, normed, rows, config.hidden, buffers.k.data(), kv_width});
     jobs.push_back({&weights.v, normed, rows, config.hidden, buffers.v.data(), kv_width});
   }

@@ -55,7 +55,9 @@ Status CausalModel::Impl::run_piece(Context::Impl& state, std::span<const std::i
   TETRAD_TRY(embedding.write(ids, 0, hidden_rows));
   Workspace workspace(compute);
   const DecoderContext context{compute, config, options, workspace};
-  AttentionBuffers buffers(config, rows);
+  AttentionBuffers buffers;
+  buffers.grow(config, rows, false);
+  ExpertBuffers expert_buffers;
   Routing routing;
   routing.per_token = config.experts_per_token;
   routing.experts.resize(static_cast<std::size_t>(rows * routing.per_token));
@@ -73,6 +75,7 @@ Status CausalModel::Impl::run_piece(Context::Impl& state, std::span<const std::i
                              .tokens = rows,
                              .hidden = hidden_rows,
                              .sums = sum_rows,
+                             .buffers = expert_buffers,
                              .max_rows = rows * routing.per_token,
                              .max_weight_bytes = static_cast<std::size_t>(-1),
                              .release = false,

@@ -41,14 +41,14 @@ struct PagedCache {
   bool bf16 = false;
 };
 
-// Buffers for attention over a batch; allocate once, use for many batches.
-class AttentionBuffers {
- public:
+// Buffers for attention over a batch; kept, they serve many batches.
+struct AttentionBuffers {
   static std::uint64_t bytes_per_row(const ModelConfig& config);
-  AttentionBuffers(const ModelConfig& config, std::int64_t max_rows);
-  std::vector<float> normed, q, mixed;  // [rows, hidden], [rows, heads * head_dim], the same
-  std::vector<float> cos, sin;          // [rows, rotary_dim / 2]
-  std::vector<float> k, v;              // [rows, kv_heads * head_dim], with a PagedCache only
+  // For `rows` rows; with a PagedCache also k and v.
+  void grow(const ModelConfig& config, std::int64_t rows, bool paged);
+  FloatBuffer normed, q, mixed;  // [rows, hidden], [rows, heads * head_dim], the same
+  FloatBuffer cos, sin;          // [rows, rotary_dim / 2]
+  FloatBuffer k, v;              // [rows, kv_heads * head_dim]
 };
 
 // hidden [rows, hidden] += o_proj(attention(norm(hidden))). With `cache` the segments have slots in it, each slot of

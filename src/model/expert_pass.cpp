@@ -71,9 +71,9 @@ class Runner {
       : pass_(pass),
         hidden_(pass.context.config.hidden),
         width_(pass.context.config.expert_width),
-        x_(static_cast<std::size_t>(pass.max_rows * hidden_)),
-        gate_(static_cast<std::size_t>(pass.max_rows * width_)),
-        up_(gate_.size()) {}
+        x_(pass.buffers.x.grow(pass.max_rows * hidden_)),
+        gate_(pass.buffers.gate.grow(pass.max_rows * width_)),
+        up_(pass.buffers.up.grow(pass.max_rows * width_)) {}
 
   Status run(std::span<RoutedRow> rows, std::span<const Part> parts);
   Status run_from_cache(RowsByExpert& sorted);
@@ -82,9 +82,9 @@ class Runner {
   const KernelTable& kernels() const { return pass_.context.compute.kernels(); }
   bool bf16() const { return pass_.context.bf16(); }
   LinearOptions options() const { return {bf16(), pass_.context.options.computes_in_int8()}; }
-  float* x(std::int64_t row) { return x_.data() + row * hidden_; }
-  float* gate(std::int64_t row) { return gate_.data() + row * width_; }
-  float* up(std::int64_t row) { return up_.data() + row * width_; }
+  float* x(std::int64_t row) { return x_ + row * hidden_; }
+  float* gate(std::int64_t row) { return gate_ + row * width_; }
+  float* up(std::int64_t row) { return up_ + row * width_; }
   // The scale to quantize an expert's inputs with; 0: leave them.
   float input_scale(const WeightView& a, const WeightView& b) const;
   Status gather(RoutedRow& row, std::int64_t at, float scale);
@@ -96,7 +96,7 @@ class Runner {
 
   const ExpertPass& pass_;
   std::int64_t hidden_, width_;
-  std::vector<float> x_, gate_, up_;
+  float *x_, *gate_, *up_;
 };
 
 float Runner::input_scale(const WeightView& a, const WeightView& b) const {

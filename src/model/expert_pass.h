@@ -13,15 +13,21 @@ namespace tetrad {
 
 class ExpertCache;  // model/expert_cache.h
 
+// Rows on their way through experts. Grow, and are kept from layer to layer where that saves time.
+struct ExpertBuffers {
+  FloatBuffer x, gate, up;  // [rows, hidden], [rows, expert_width], the same
+};
+
 struct ExpertPass {
   const DecoderContext& context;
   const Checkpoint& checkpoint;
   const LayerWeights& weights;
   const Routing& routing;  // of `tokens` rows
   std::int64_t tokens = 0;
-  const RowStore& hidden;                                // the residual stream behind attention
-  RowStore& sums;                                        // += each expert's weighted output; zero before
-  std::int64_t max_rows = 0;                             // rows of the buffers
+  const RowStore& hidden;  // the residual stream behind attention
+  RowStore& sums;          // += each expert's weighted output; zero before
+  ExpertBuffers& buffers;
+  std::int64_t max_rows = 0;                             // rows in the buffers at once
   std::size_t max_weight_bytes = std::size_t{64} << 20;  // stored weights taken on at once, but always one expert
   bool release = true;                                   // drop each expert's pages when it is done
   const ExpertVisitor* visitor = nullptr;                // see LayerStream::run_layer

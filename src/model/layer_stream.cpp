@@ -87,7 +87,8 @@ Status LayerStream::Impl::attend_batch(const LayerWeights& weights, std::span<co
 // and values kept.
 Status LayerStream::Impl::attend(const LayerWeights& weights) {
   const std::int64_t kv_width = config.kv_heads * config.head_dim;
-  AttentionBuffers buffers(config, plan.attention_rows);
+  AttentionBuffers buffers;
+  buffers.grow(config, plan.attention_rows, false);
   std::vector<float> keys(static_cast<std::size_t>(plan.kv_rows * kv_width)), values(keys.size()), copy;
   std::vector<Segment> segments;
   std::int64_t first = 0, rows = 0;
@@ -154,6 +155,7 @@ Result<LayerActivity> LayerStream::Impl::run_layer(const ExpertVisitor& visitor)
     checkpoint.release(*weight);
   TETRAD_TRY(sums.fill_zero());
   const DecoderContext context{compute, config, options, workspace};
+  ExpertBuffers buffers;  // gone before the next layer's attention takes as much
   LayerActivity activity;
   activity.layer = layer;
   activity.experts = TETRAD_TRY(run_experts({.context = context,
@@ -163,6 +165,7 @@ Result<LayerActivity> LayerStream::Impl::run_layer(const ExpertVisitor& visitor)
                                              .tokens = tokens,
                                              .hidden = hidden,
                                              .sums = sums,
+                                             .buffers = buffers,
                                              .max_rows = plan.expert_rows,
                                              .visitor = visitor ? &visitor : nullptr}));
   TETRAD_TRY(add_sums());

@@ -34,13 +34,15 @@ struct PagedModel::Impl {
   std::unique_ptr<Reservation> pool;
   std::vector<PagedCache> caches;  // of each layer
   Workspace workspace;
+  AttentionBuffers buffers;
+  ExpertBuffers expert_buffers;
   std::vector<float> hidden, sums;
   std::uint64_t expert_bytes = 0;
   OpProfile* profile = nullptr;
 
   void count_experts(std::size_t layer, const Routing& routing);
   Status run_layers(std::span<const Segment> segments, std::int64_t rows);
-  Status run_experts_of(std::size_t layer, const DecoderContext& context, AttentionBuffers& buffers, std::int64_t rows);
+  Status run_experts_of(std::size_t layer, const DecoderContext& context, std::int64_t rows);
 };
 
 void PagedModel::Impl::count_experts(std::size_t layer, const Routing& routing) {
@@ -51,8 +53,7 @@ void PagedModel::Impl::count_experts(std::size_t layer, const Routing& routing) 
       for (const WeightView& weight : layers[layer].experts[e]) expert_bytes += weight.bytes();
 }
 
-Status PagedModel::Impl::run_experts_of(std::size_t layer, const DecoderContext& context, AttentionBuffers& buffers,
-                                        std::int64_t rows) {
+Status PagedModel::Impl::run_experts_of(std::size_t layer, const DecoderContext& context, std::int64_t rows) {
   Routing routing;
   routing.per_token = config.experts_per_token;
   routing.experts.resize(static_cast<std::size_t>(rows * routing.per_token));
@@ -69,6 +70,7 @@ Status PagedModel::Impl::run_experts_of(std::size_t layer, const DecoderContext&
                            .tokens = rows,
                            .hidden = hidden_rows,
                            .sums = sum_rows,
+                           .buffers = expert_buffers,
                            .max_rows = rows * routing.per_token,
                            .max_weight_bytes = static_cast<std::size_t>(-1),
                            .release = false,
@@ -88,11 +90,11 @@ Status PagedModel::Impl::run_experts_of(std::size_t layer, const DecoderContext&
 
 Status PagedModel::Impl::run_layers(std::span<const Segment> segments, std::int64_t rows) {
   const DecoderContext context{compute, config, options, workspace, profile};
-  AttentionBuffers buffers(config, rows);
+  buffers.grow(config, rows, true);
   for (std::size_t layer = 0; layer < layers.size(); ++layer) {
     if (profile != nullptr) profile->set_layer(layer);
     attention_block(context, layers[layer], segments, hidden.data(), rows, buffers, &caches[layer]);
-    TETRAD_TRY(run_experts_of(layer, context, buffers, rows));
+    TETRAD_TRY(run_experts_of(layer, context, rows));
   }
   return {};
 }
@@ -131,6 +133,8 @@ Result<PagedModel> PagedModel::open(const Checkpoint& checkpoint, const ModelCon
                              std::move(pool),
                              std::move(caches),
                              Workspace(compute),
+                             {},
+                             {},
                              {},
                              {},
                              0,

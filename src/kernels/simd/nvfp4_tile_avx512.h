@@ -5,12 +5,6 @@ struct NtWords {
 };
 TETRAD_SIMD_INLINE NtWords nt_load(const std::int32_t* p) { return {_mm512_loadu_si512(p)}; }
 TETRAD_SIMD_INLINE NtWords nt_set1(std::int32_t x) { return {_mm512_set1_epi32(x)}; }
-TETRAD_SIMD_INLINE Part nt_dot(const NtWords* w, const NtWords* x) {
-  __m512i sum = _mm512_madd_epi16(w[0].v, x[0].v);
-#pragma GCC unroll 7
-  for (int p = 1; p < 8; ++p) sum = _mm512_dpwssd_epi32(sum, w[p].v, x[p].v);
-  return {_mm512_cvtepi32_ps(sum)};
-}
 // Dwords of 8 codes, one of each lane's row, to 4 vectors of pairs, `stride` apart. vpermw reads 5 bits of an index:
 // the table holds its 16 values twice, so the bit above a code may be anything.
 TETRAD_SIMD_INLINE void nt_decode(const float* dwords, std::int32_t* out, std::int64_t stride) {
@@ -39,17 +33,63 @@ TETRAD_SIMD_INLINE void nt_scales(const std::byte* const* rows, float* out, std:
   }
 }
 
-// Nv8: x has its columns' sum behind its dwords.
-TETRAD_SIMD_INLINE Part nt8_dot(const NtWords* w, const NtWords* x) {
-  __m512i sum = _mm512_dpbusd_epi32(x[4].v, w[0].v, x[0].v);
-  sum = _mm512_dpbusd_epi32(sum, w[1].v, x[1].v);
-  sum = _mm512_dpbusd_epi32(sum, w[2].v, x[2].v);
-  sum = _mm512_dpbusd_epi32(sum, w[3].v, x[3].v);
-  return {_mm512_cvtepi32_ps(sum)};
-}
 // Dwords of 8 codes to dwords of the even columns and of the odd ones.
 TETRAD_SIMD_INLINE void nt8_decode(const float* dwords, std::int32_t* out, std::int64_t stride) {
   const __m512i raw = _mm512_loadu_si512(dwords);
   _mm512_storeu_si512(out, nv_even(raw));
   _mm512_storeu_si512(out + stride, nv_odd(raw));
+}
+
+struct NtDot16 {
+  TETRAD_SIMD_INLINE static Part dot(const NtWords* w, const NtWords* x) {
+    __m512i sum = _mm512_madd_epi16(w[0].v, x[0].v);
+#pragma GCC unroll 7
+    for (int p = 1; p < 8; ++p) sum = _mm512_dpwssd_epi32(sum, w[p].v, x[p].v);
+    return {_mm512_cvtepi32_ps(sum)};
+  }
+};
+struct NtDot8 {  // behind x's dwords is -12 * sum of q in the block
+  TETRAD_SIMD_INLINE static Part dot(const NtWords* w, const NtWords* x) {
+    __m512i sum = _mm512_dpbusd_epi32(x[4].v, w[0].v, x[0].v);
+    sum = _mm512_dpbusd_epi32(sum, w[1].v, x[1].v);
+    sum = _mm512_dpbusd_epi32(sum, w[2].v, x[2].v);
+    sum = _mm512_dpbusd_epi32(sum, w[3].v, x[3].v);
+    return {_mm512_cvtepi32_ps(sum)};
+  }
+};
+
+// A block of w is in registers while kM rows of x pass.
+// sums[kM][kN] of one lane of all groups.
+template <class Form>
+inline void nt_lane(const std::int32_t* x, const std::int32_t* w, std::int64_t groups, float* sums) {
+  constexpr unsigned kM = Form::kM, kN = kNtVectors * kNtLanes, kWords = Form::kWords, kX = Form::kXValues - 1;
+  Part acc[kM][kNtVectors];
+#pragma GCC unroll 8
+  for (unsigned i = 0; i < kM; ++i)
+#pragma GCC unroll 8
+    for (unsigned j = 0; j < kNtVectors; ++j) acc[i][j] = part_zero();
+  for (std::int64_t g = 0; g < groups; ++g, x += (kX + 1) * kM, w += (kWords + 1) * kN) {
+    NtWords words[kNtVectors][kWords];
+    Part scale[kNtVectors];
+#pragma GCC unroll 8
+    for (unsigned j = 0; j < kNtVectors; ++j) {
+#pragma GCC unroll 8
+      for (unsigned p = 0; p < kWords; ++p) words[j][p] = nt_load(w + p * kN + j * kNtLanes);
+      scale[j] = part_load(reinterpret_cast<const float*>(w + kWords * kN + j * kNtLanes));
+    }
+#pragma GCC unroll 8
+    for (unsigned i = 0; i < kM; ++i) {
+      NtWords xk[kX];
+#pragma GCC unroll 8
+      for (unsigned p = 0; p < kX; ++p) xk[p] = nt_set1(x[p * kM + i]);
+      const Part x_scale = part_set1(reinterpret_cast<const float*>(x)[kX * kM + i]);
+#pragma GCC unroll 8
+      for (unsigned j = 0; j < kNtVectors; ++j)
+        acc[i][j] = part_fma(Form::dot(words[j], xk), part_mul(scale[j], x_scale), acc[i][j]);
+    }
+  }
+#pragma GCC unroll 8
+  for (unsigned i = 0; i < kM; ++i)
+#pragma GCC unroll 8
+    for (unsigned j = 0; j < kNtVectors; ++j) part_store(sums + i * kN + j * kNtLanes, acc[i][j]);
 }
