@@ -173,7 +173,7 @@ struct KernelTable {
 };
 inline constexpr std::int64_t kMaxDirectFp8Rows = 4;  // FP8 takes longer to decode
 inline constexpr std::int64_t kMinTileRows = 48;      // from here on packing tiles pays
-inline constexpr std::int64_t kMinBf16TileRows = 3;   // the same with pack_bf16_w_tile
+inline constexpr std::int64_t kMinBf16TileRows = 33;  // the same with pack_bf16_w_tile
 
 // nullptr when there is no such target or this CPU can't run it. "ref": the oracle (ref/reference.h).
 const KernelTable* kernel_table(const std::string& simd);

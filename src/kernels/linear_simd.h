@@ -164,6 +164,10 @@ constexpr unsigned kStoredM = 4, kStoredN = 1, kStoredOneN = 4, kStoredTwoN = 2;
 constexpr unsigned kStoredM = 4, kStoredN = 2, kStoredOneN = 4, kStoredTwoN = 4;
 #endif
 
+#if TETRAD_SIMD_TARGET == TETRAD_SIMD_AVX2
+#include "kernels/stored_strip_simd.h"
+#endif
+
 template <WeightFormat kFormat, unsigned kN>
 inline void stored_rows(const RawWeight& w, std::int64_t row, const MultiplyArgs& args, std::int64_t n) {
   std::int64_t m = 0;
@@ -175,6 +179,9 @@ inline void stored_rows(const RawWeight& w, std::int64_t row, const MultiplyArgs
 
 template <WeightFormat kFormat>
 inline void stored_format(const RawWeight& w, std::int64_t row, const MultiplyArgs& args) {
+#if TETRAD_SIMD_TARGET == TETRAD_SIMD_AVX2
+  if (kFormat != WeightFormat::kFp8Block && args.m > 2) return stored_strips<kFormat>(w, row, args);
+#endif
   std::int64_t n = 0;
   if (args.m == 1)
     for (; n + kStoredOneN <= args.n; n += kStoredOneN) stored_block<kFormat, 1, kStoredOneN>(w, row, args, 0, n);
@@ -214,5 +221,7 @@ void fill_linear(KernelTable& table) {
   table.decode_rows = decode_rows;
   table.multiply = multiply;
   table.multiply_stored = multiply_stored;
-  if (kStoredM == 8) table.max_direct_rows = 32;  // of 16 registers there are too few: decoding once is faster
+#if TETRAD_SIMD_TARGET != TETRAD_SIMD_SCALAR
+  table.max_direct_rows = 32;
+#endif
 }

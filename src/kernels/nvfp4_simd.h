@@ -122,7 +122,8 @@ TETRAD_SIMD_INLINE void nv_group(const std::byte* const* codes, const std::byte*
 }
 
 // The next block's codes are fetched in the order of their addresses, one stream: linear_simd.h. A block is small
-// enough for L1 (a Zen 4: 16.5 GB/s with each row ahead of itself, 24 so, 22 if fetched into L2 only).
+// enough for L1 (a Zen 4: 16.5 GB/s with each row ahead of itself, 24 so, 22 if fetched into L2 only; a Zen 3 with AVX2
+// likes L2 better: 12 to 14 GB/s instead of 10 to 11 with 8-bit inputs).
 template <class Form, unsigned kM, unsigned kN>
 inline void nv_direct_block(const RawWeight& w, std::int64_t row, const Nvfp4Args& args, std::int64_t n) {
   constexpr unsigned kCodes = kNvfp4Columns / 2, kScales = kNvfp4Columns / 16;
@@ -138,7 +139,7 @@ inline void nv_direct_block(const RawWeight& w, std::int64_t row, const Nvfp4Arg
   const std::int64_t row_bytes = w.cols / 2;
   for (std::int64_t g = 0; g < w.cols / kNvfp4Columns; ++g, x += Form::kGroupBytes) {
     const std::byte* ahead = w.data + (row + n + kN) * row_bytes + g * (kN * kCodes);
-    for (unsigned j = 0; j < kN * kCodes; j += 64) __builtin_prefetch(ahead + j);
+    for (unsigned j = 0; j < kN * kCodes; j += 64) __builtin_prefetch(ahead + j, 0, kNvFetchTo);
     if (g % (64 / kScales) == 0)
       for (unsigned j = 0; j < kN; ++j) __builtin_prefetch(scales[j] + std::int64_t{kN} * w.scale_cols);
     nv_group<Form, kM, kN>(codes, scales, x, args.x_stride, sums);
@@ -203,7 +204,7 @@ void fill_nvfp4_planes(Nvfp4Kernels& kernels) {
 void fill_nvfp4(KernelTable& table) {
   fill_nvfp4_planes<Nv16>(table.nvfp4);
   fill_nvfp4_planes<Nv8>(table.nvfp4_int8);
-  table.nvfp4.max_plane_rows = 4;
+  table.nvfp4.max_plane_rows = kNvRegisters == 16 ? 8 : 4;
   table.nvfp4_int8.max_plane_rows = kNvRegisters / 2;
   fill_nvfp4_tiles(table);
 }

@@ -1,5 +1,6 @@
 // NVFP4 products for AVX2. Meaning: nvfp4_simd.h.
 constexpr unsigned kNvRegisters = 16;
+constexpr int kNvFetchTo = 2;  // L2
 
 TETRAD_SIMD_INLINE __m256i nv_load(const std::byte* p) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i_u*>(p));
@@ -25,29 +26,28 @@ TETRAD_SIMD_INLINE NvCodes nv_codes(const std::byte* p) {
   return codes;
 }
 
-// 8 E4M3 codes as F32 times 2^-8.
-TETRAD_SIMD_INLINE __m256 nv_e4m3(__m128i bytes) {
-  const __m128i codes = _mm_cvtepi8_epi16(bytes);
-  const __m128i half = _mm_and_si128(_mm_slli_epi16(codes, 7), _mm_set1_epi16(static_cast<short>(0xBFFF)));
-  const __m128i magnitude = _mm_and_si128(half, _mm_set1_epi16(0x3FFF));
-  const __m128i nan = _mm_cmpeq_epi16(magnitude, _mm_set1_epi16(0x3F80));
-  return _mm256_cvtph_ps(_mm_or_si128(half, _mm_and_si128(nan, _mm_set1_epi16(0x7C00))));
+// 16 E4M3 codes as F32 times 2^-8.
+TETRAD_SIMD_INLINE F32x16 nv_e4m3_16(__m128i bytes) {
+  const __m256i codes = _mm256_cvtepi8_epi16(bytes);
+  const __m256i half = _mm256_and_si256(_mm256_slli_epi16(codes, 7), _mm256_set1_epi16(static_cast<short>(0xBFFF)));
+  const __m256i nan = _mm256_cmpeq_epi16(_mm256_and_si256(half, _mm256_set1_epi16(0x3FFF)), _mm256_set1_epi16(0x3F80));
+  const __m256i bits = _mm256_or_si256(half, _mm256_and_si256(nan, _mm256_set1_epi16(0x7C00)));
+  return {_mm256_cvtph_ps(_mm256_castsi256_si128(bits)), _mm256_cvtph_ps(_mm256_extracti128_si256(bits, 1))};
 }
+TETRAD_SIMD_INLINE __m256 nv_e4m3(__m128i bytes) { return nv_e4m3_16(bytes).lo; }
 TETRAD_SIMD_INLINE F32x16 nv_scales(const std::byte* p) {
-  const __m128i first = _mm_loadl_epi64(reinterpret_cast<const __m128i_u*>(p));
-  const __m128i second = _mm_loadl_epi64(reinterpret_cast<const __m128i_u*>(p + 8));
-  const __m128i codes = _mm_unpacklo_epi8(first, second);
-  return {nv_e4m3(codes), nv_e4m3(_mm_unpackhi_epi64(codes, codes))};
+  const __m128i all = _mm_loadu_si128(reinterpret_cast<const __m128i_u*>(p));
+  return nv_e4m3_16(_mm_shuffle_epi8(all, _mm_setr_epi8(0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15)));
 }
 
 // Of half `h` of the lanes, from memory: the operands would be too many for registers. At most 24 * 128 * 8 in a 16-bit
 // lane.
-TETRAD_SIMD_INLINE __m256i nv_dot(const NvCodes& w, const std::byte* x, int h) {
+TETRAD_SIMD_INLINE __m256i nv_dot(const NvCodes& w, const std::byte* x, int h, short unit = 1) {
   const __m256i first = _mm256_add_epi16(_mm256_maddubs_epi16(nv_even(w.x[h]), nv_load(x + 32 * h)),
                                          _mm256_maddubs_epi16(nv_odd(w.x[h]), nv_load(x + 64 + 32 * h)));
   const __m256i second = _mm256_add_epi16(_mm256_maddubs_epi16(nv_even(w.y[h]), nv_load(x + 128 + 32 * h)),
                                           _mm256_maddubs_epi16(nv_odd(w.y[h]), nv_load(x + 192 + 32 * h)));
-  return _mm256_madd_epi16(_mm256_add_epi16(first, second), _mm256_set1_epi16(1));
+  return _mm256_madd_epi16(_mm256_add_epi16(first, second), _mm256_set1_epi16(unit));
 }
 TETRAD_SIMD_INLINE __m256 nv_add(__m256i dot, __m256 w_scale, const std::byte* x_scale, __m256 sum) {
   const __m256 scale = _mm256_mul_ps(w_scale, _mm256_castsi256_ps(nv_load(x_scale)));
@@ -60,7 +60,7 @@ struct NvPlanes16 {
 };
 TETRAD_SIMD_INLINE __m256i nv_dot16(const NvCodes& w, const std::byte* x, int h) {
   const __m256i low = _mm256_add_epi32(nv_dot(w, x + 256, h), nv_load(x + 512 + 32 * h));
-  return _mm256_add_epi32(_mm256_slli_epi32(nv_dot(w, x, h), 8), low);
+  return _mm256_add_epi32(nv_dot(w, x, h, 256), low);
 }
 TETRAD_SIMD_INLINE F32x16 nv_add_dot(const NvCodes& w, F32x16 w_scale, const NvPlanes16& x, F32x16 sum) {
   return {nv_add(nv_dot16(w, x.at, 0), w_scale.lo, x.at + 576, sum.lo),

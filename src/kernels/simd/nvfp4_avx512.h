@@ -1,5 +1,6 @@
 // NVFP4 products for AVX-512 with VNNI. Meaning: nvfp4_simd.h.
 constexpr unsigned kNvRegisters = 32;
+constexpr int kNvFetchTo = 3;  // L1
 
 TETRAD_SIMD_INLINE __m512i nv_load(const std::byte* p) { return _mm512_loadu_si512(p); }
 

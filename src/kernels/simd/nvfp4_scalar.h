@@ -1,5 +1,6 @@
 // NVFP4 products for any CPU. Meaning: nvfp4_simd.h.
 constexpr unsigned kNvRegisters = 16;
+constexpr int kNvFetchTo = 3;  // L1
 constexpr std::int8_t kNvTwice[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
 
 struct NvCodes {
