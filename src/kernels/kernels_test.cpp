@@ -164,6 +164,12 @@ TEST(Kernels, LinearIsAccurateAndTheSameEverywhere) {
     }
 }
 
+// More columns than are taken at a time (kBlockK, twice and a bit), and odd ones behind the last whole step.
+TEST(Kernels, ManyColumnsAreAccurateAndTheSameEverywhere) {
+  for (const WeightFormat format : {WeightFormat::kF32, WeightFormat::kBF16, WeightFormat::kInt8Row})
+    expect_accurate_and_the_same(make_weight(format, 41, 1616, 9).view, {});
+}
+
 TEST(Kernels, Int8InputsAreAccurateAndTheSameEverywhere) {
   for (const std::int64_t cols : {16, 128, 144, 272, 400, 1024})
     expect_accurate_and_the_same(make_weight(WeightFormat::kNvfp4, 137, cols, 9).view, {.int8 = true});
