@@ -18,12 +18,15 @@ TEST(FloatBufferTest, GrowsAndStaysWhereItIsWhileLargeEnough) {
   }
 }
 
-TEST(FloatBufferTest, LargeOnesAreWholeHugePages) {
+TEST(FloatBufferTest, LargeOnesAreReadAndWrittenToTheirEnds) {
+  const std::int64_t floats = (std::int64_t{5} << 20) + 3;
   FloatBuffer buffer;
-  const std::int64_t huge = (2 << 20) / 4;
-  float* data = buffer.grow(huge + 1);
-  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(data) % (2 << 20), 0U);
-  EXPECT_EQ(buffer.grow(2 * huge), data) << "rounded up to the end of a page";
+  for (const std::int64_t count : {floats, 2 * floats}) {
+    float* data = buffer.grow(count);
+    for (std::int64_t i = 0; i < count; i += 512) data[i] = static_cast<float>(i % 1024);
+    data[count - 1] = 7;
+    for (std::int64_t i = 0; i < count - 1; i += 512) ASSERT_EQ(data[i], static_cast<float>(i % 1024)) << i;
+  }
 }
 
 }  // namespace
