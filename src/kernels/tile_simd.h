@@ -14,16 +14,17 @@
 #include "kernels/simd/tile_transpose.h"
 
 #if TETRAD_SIMD_TARGET == TETRAD_SIMD_AVX512
-constexpr unsigned kTileM = 8, kTileVectors = 3, kTileLanes = 16;
+constexpr unsigned kTileM = 8, kTileVectors = 3, kTileLanes = 16, kTileGroup = 4;
 constexpr bool kTilePairs = false;  // multiply-adds take both ports that 512-bit instructions have
 #elif TETRAD_SIMD_TARGET == TETRAD_SIMD_AVX2
-constexpr unsigned kTileM = 6, kTileVectors = 2, kTileLanes = 8;
+constexpr unsigned kTileM = 6, kTileVectors = 2, kTileLanes = 8, kTileGroup = 2;
 constexpr bool kTilePairs = true;
 #endif
 
 #if TETRAD_SIMD_TARGET != TETRAD_SIMD_SCALAR
+// kTileGroup tiles of x go over a class of w while it is in L1; with the panel they must fit L2, whose lines are wanted
+// again when the next group comes.
 constexpr unsigned kTileN = kTileVectors * kTileLanes;
-constexpr unsigned kTileGroup = 4;            // tiles of x that go over a class of w while it is in L1
 constexpr unsigned kTilePanel = 96 / kTileN;  // tiles of w in a panel at most
 
 void pack_x_tile(const float* x, std::int64_t x_stride, std::int64_t rows, std::int64_t cols, float* out) {
