@@ -122,8 +122,8 @@ TETRAD_SIMD_INLINE void nv_group(const std::byte* const* codes, const std::byte*
 }
 
 // The next block's codes are fetched in the order of their addresses, one stream: linear_simd.h. A block is small
-// enough for L1 (a Zen 4: 16.5 GB/s with each row ahead of itself, 24 so, 22 if fetched into L2 only; a Zen 3 with AVX2
-// likes L2 better: 12 to 14 GB/s instead of 10 to 11 with 8-bit inputs).
+// enough for L1 (a Zen 4: 16.5 GB/s with each row ahead of itself, 24 so, 22 if fetched into L2 only; on AVX2
+// L2 only: a Zen 3 is faster so, most with 8-bit inputs).
 template <class Form, unsigned kM, unsigned kN>
 inline void nv_direct_block(const RawWeight& w, std::int64_t row, const Nvfp4Args& args, std::int64_t n) {
   constexpr unsigned kCodes = kNvfp4Columns / 2, kScales = kNvfp4Columns / 16;

@@ -1,7 +1,8 @@
 // Products of three and more rows of x with weights as they are stored, where registers are few (AVX2). Sums as in
 // linear_simd.h, bit for bit: lanes 0 .. 7 and 8 .. 15 one after the other, so that 4 x 3 sums fit, and kBlockK columns
 // at a time, so that x's share of them stays in L1; meanwhile the sums of a strip's rows wait. Without that, 4 rows of
-// x by 1 of w at once, x came from L2 for each row of w: a Zen 3 read BF16 at 8.5 GB/s for 4 rows of x and 4.6 for 8.
+// x by 1 of w at once, x came from L2 for each row of w; packing tiles costs as much. One core of a Zen 3 read BF16 at
+// 5.4 GB/s for 4 rows of x and 3.5 for 8 by tiles, now 10.7 and 6.2 (kernels_bench, 6144 x 3072).
 // Included behind linear_simd.h's blocks.
 constexpr unsigned kStripM = 4, kStripN = 3;
 constexpr unsigned kStoredStripRows = 12;  // of w: 18 KiB of BF16 at kBlockK, and the next strip is on its way

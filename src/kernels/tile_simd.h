@@ -13,6 +13,8 @@
 // L3, passes once a panel.
 #include "kernels/simd/tile_transpose.h"
 
+// kTileGroup tiles of x go over a class of w while it is in L1; with the panel they must fit L2, whose lines are wanted
+// again when the next group comes.
 #if TETRAD_SIMD_TARGET == TETRAD_SIMD_AVX512
 constexpr unsigned kTileM = 8, kTileVectors = 3, kTileLanes = 16, kTileGroup = 4;
 constexpr bool kTilePairs = false;  // multiply-adds take both ports that 512-bit instructions have
@@ -22,8 +24,6 @@ constexpr bool kTilePairs = true;
 #endif
 
 #if TETRAD_SIMD_TARGET != TETRAD_SIMD_SCALAR
-// kTileGroup tiles of x go over a class of w while it is in L1; with the panel they must fit L2, whose lines are wanted
-// again when the next group comes.
 constexpr unsigned kTileN = kTileVectors * kTileLanes;
 constexpr unsigned kTilePanel = 96 / kTileN;  // tiles of w in a panel at most
 

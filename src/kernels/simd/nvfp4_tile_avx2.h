@@ -2,8 +2,8 @@
 //
 // 3 rows of x by 3 vectors of w, whose integer sums are 9 of the 16 registers for the length of a block; F32 sums wait
 // in memory. With a block of w in registers instead, each product needed a load of its own, and the two loads of a
-// cycle, not the arithmetic, were the limit (0.96 of the F32 peak from L1, Zen 3; now 1.3). One tile a panel: it takes
-// 166 KiB at 3072 columns, and x passes through the same L2 of 512.
+// cycle, not the arithmetic, were the limit (Zen 3, 256 rows: 0.72 .. 0.91 of the F32 peak, now 0.83 .. 1.18). One tile
+// a panel: it takes 166 KiB at 3072 columns, and x passes through the same L2 of 512.
 constexpr unsigned kNtM16 = 3, kNtM8 = 3, kNtVectors = 3, kNtLanes = 8, kNtPanel = 1;
 struct NtWords {
   __m256i v;
