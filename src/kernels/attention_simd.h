@@ -31,6 +31,10 @@ struct KvRows {
   bool bf16;
 };
 
+// BF16 keys are taken as pairs of dimensions; values, and their sums, lie as from_bf16_apart() gives them.
+TETRAD_SIMD_INLINE bool in_pairs(const AttendArgs& args) {
+  return kKeyPairs && args.slots != nullptr && args.paged_bf16 && args.head_dim % 32 == 0;
+}
 TETRAD_SIMD_INLINE std::int64_t row_offset(const AttendArgs& args, std::int64_t row) {
   return row / args.group * args.q_stride + row % args.group * args.head_dim;
 }
@@ -68,47 +72,20 @@ TETRAD_SIMD_INLINE void look_ahead(const AttendArgs& args, const Upcoming& comin
   }
 }
 
-// ahead: where 16 rows are to be fetched as well, or nullptr.
-template <bool kPairs, unsigned kRows, bool kFetch>
-inline void score_rows(const AttendArgs& args, const AttendState& state, std::int64_t row, std::int64_t column,
-                       const Ahead* ahead) {
-  const float* q[kRows];
-  F32x16 acc[kRows];
-  for (unsigned i = 0; i < kRows; ++i) {
-    q[i] = args.q + row_offset(args, row + i);
-    acc[i] = zero();
-  }
-  constexpr std::int64_t kStep = kPairs ? 2 : 1;
-  const std::int64_t part = args.head_dim / 16;  // dimensions in the time of a row, kStep of them in that of a line
-  const float* keys = state.keys;
-  for (std::int64_t r = 0; r < 16; ++r) {
-    const std::byte* line = kFetch ? ahead->rows[r] : nullptr;
-    for (std::int64_t d = r * part; d < (r + 1) * part; d += kStep, keys += 16) {
-      if constexpr (kFetch) {
-        fetch(line);
-        line += 64;
-      }
-      const F32x16 raw = load(keys), key = kPairs ? pair_low(raw) : raw;
-#pragma GCC unroll 8
-      for (unsigned i = 0; i < kRows; ++i) acc[i] = fma(set1(q[i][d]), key, acc[i]);
-      if constexpr (kPairs) {
-        const F32x16 second = pair_high(raw);
-#pragma GCC unroll 8
-        for (unsigned i = 0; i < kRows; ++i) acc[i] = fma(set1(q[i][d + 1]), second, acc[i]);
-      }
-    }
-  }
-  for (unsigned i = 0; i < kRows; ++i)
-    store(state.scores + (row + i) * kAttendKeyTile + column, acc[i] * set1(args.scale));
-}
-
 // Rows [first, first + count) of a pool as F32, one behind another.
 TETRAD_SIMD_INLINE KvRows widen(const AttendArgs& args, const std::byte* pool, std::int64_t first, std::int64_t count,
                                 float* out) {
   float* to = out;
   for (std::int64_t i = first; i < first + count; ++i, to += args.head_dim) {
     const std::byte* row = pool + args.slots[i] * args.kv_stride * 2;
-    for (std::int64_t d = 0; d < args.head_dim; d += 16) store(to + d, from_bf16(row + 2 * d));
+    if (in_pairs(args))
+      for (std::int64_t d = 0; d < args.head_dim; d += 16 * kApart) {
+        F32x16 apart[kApart];
+        from_bf16_apart(row + 2 * d, apart);
+        for (unsigned j = 0; j < kApart; ++j) store(to + d + 16 * j, apart[j]);
+      }
+    else
+      for (std::int64_t d = 0; d < args.head_dim; d += 16) store(to + d, from_bf16(row + 2 * d));
   }
   return {reinterpret_cast<const std::byte*>(out), args.head_dim * 4, false};
 }
@@ -132,62 +109,102 @@ inline KvRows stored_rows(const AttendArgs& args, const std::byte* pool, const f
   return {to, bytes, bf16};
 }
 
-// 16 keys, dwords as columns: [dwords, 16].
-inline void transpose_keys(const KvRows& rows, std::int64_t dwords, float* out) {
+// Dwords [d, d + 16) of 16 keys, dwords as columns: [16, 16].
+TETRAD_SIMD_INLINE void transpose_keys(const KvRows& rows, std::int64_t d, float* out) {
 #if TETRAD_SIMD_TARGET != TETRAD_SIMD_SCALAR
   constexpr std::int64_t kLanes = 16 / kParts;
   for (std::int64_t j = 0; j < 16; j += kLanes)
-    for (std::int64_t d = 0; d < dwords; d += 16)
-      tile_transpose(rows.at + j * rows.stride + 4 * d, rows.stride, out + 16 * d + j, 16);
+    tile_transpose(rows.at + j * rows.stride + 4 * d, rows.stride, out + j, 16);
 #else
   for (std::int64_t j = 0; j < 16; ++j)
-    for (std::int64_t d = 0; d < dwords; ++d) __builtin_memcpy(out + 16 * d + j, rows.at + j * rows.stride + 4 * d, 4);
+    for (std::int64_t i = 0; i < 16; ++i)
+      __builtin_memcpy(out + 16 * i + j, rows.at + j * rows.stride + 4 * (d + i), 4);
 #endif
 }
 
+// 16 keys, or pairs of them, from state.keys; kTranspose: from where they lie, into state.keys. Done chunk by chunk, so
+// that the processor transposes one while it still adds the last.
+// ahead: where 16 rows are to be fetched as well, or nullptr.
+template <bool kPairs, unsigned kRows, bool kFetch, bool kTranspose>
+inline void score_rows(const AttendArgs& args, const AttendState& state, const KvRows& rows, std::int64_t row,
+                       std::int64_t column, const Ahead* ahead) {
+  const float* q[kRows];
+  F32x16 acc[kRows];
+  for (unsigned i = 0; i < kRows; ++i) {
+    q[i] = args.q + row_offset(args, row + i);
+    acc[i] = zero();
+  }
+  constexpr std::int64_t kStep = kPairs ? 2 : 1;
+  float* keys = state.keys;
+  for (std::int64_t begin = 0; begin < args.head_dim; begin += 16 * kStep, keys += 256) {
+    if constexpr (kTranspose) transpose_keys(rows, begin / kStep, keys);
+    for (std::int64_t i = 0; i < 16; ++i) {
+      if constexpr (kFetch) fetch(ahead->rows[i] + 64 * (begin / (16 * kStep)));
+      const std::int64_t d = begin + i * kStep;
+      const F32x16 raw = load(keys + 16 * i), key = kPairs ? pair_low(raw) : raw;
+#pragma GCC unroll 8
+      for (unsigned r = 0; r < kRows; ++r) acc[r] = fma(set1(q[r][d]), key, acc[r]);
+      if constexpr (kPairs) {
+        const F32x16 second = pair_high(raw);
+#pragma GCC unroll 8
+        for (unsigned r = 0; r < kRows; ++r) acc[r] = fma(set1(q[r][d + 1]), second, acc[r]);
+      }
+    }
+  }
+  for (unsigned i = 0; i < kRows; ++i)
+    store(state.scores + (row + i) * kAttendKeyTile + column, acc[i] * set1(args.scale));
+}
+
+// 16 keys and the work on them that their first rows of queries do besides.
+struct KeyGroup {
+  KvRows rows;
+  std::int64_t column;
+  const Ahead* ahead;  // to be fetched, or nullptr
+  bool stored;         // not transposed yet
+};
+
 template <bool kPairs, unsigned kRows>
-inline void score_group(const AttendArgs& args, const AttendState& state, std::int64_t& row, std::int64_t column,
-                        const Ahead*& ahead) {
-  for (; row + kRows <= args.rows; row += kRows, ahead = nullptr) {
-    if (ahead != nullptr)
-      score_rows<kPairs, kRows, true>(args, state, row, column, ahead);
+inline void score_group(const AttendArgs& args, const AttendState& state, std::int64_t& row, KeyGroup& keys) {
+  for (; row + kRows <= args.rows; row += kRows) {
+    if (!keys.stored)
+      score_rows<kPairs, kRows, false, false>(args, state, keys.rows, row, keys.column, nullptr);
+    else if (keys.ahead != nullptr)
+      score_rows<kPairs, kRows, true, true>(args, state, keys.rows, row, keys.column, keys.ahead);
     else
-      score_rows<kPairs, kRows, false>(args, state, row, column, nullptr);
+      score_rows<kPairs, kRows, false, true>(args, state, keys.rows, row, keys.column, nullptr);
+    keys.stored = false;
   }
 }
 
-// 16 keys from `first` on; the first rows of queries to meet them fetch what is ahead.
 template <bool kPairs>
-inline void score_keys(const AttendArgs& args, const AttendState& state, std::int64_t first, std::int64_t column,
-                       const Ahead* ahead) {
+inline void score_keys(const AttendArgs& args, const AttendState& state, std::int64_t first, KeyGroup keys) {
   std::int64_t row = (first - args.first_position) * args.group;  // rows before it see none of these keys
   row = row > 0 ? row : 0;
-  score_group<kPairs, kScoreRows>(args, state, row, column, ahead);
-  score_group<kPairs, 6>(args, state, row, column, ahead);
-  score_group<kPairs, 3>(args, state, row, column, ahead);
-  score_group<kPairs, 1>(args, state, row, column, ahead);
+  score_group<kPairs, kScoreRows>(args, state, row, keys);
+  score_group<kPairs, 6>(args, state, row, keys);
+  score_group<kPairs, 3>(args, state, row, keys);
+  score_group<kPairs, 1>(args, state, row, keys);
 }
 
 inline void score_tile(const AttendArgs& args, const AttendState& state, std::int64_t begin, std::int64_t end,
                        std::int64_t keys) {
-  const bool bf16 = args.slots != nullptr && args.paged_bf16, pairs = kKeyPairs && bf16 && args.head_dim % 32 == 0;
+  const bool bf16 = args.slots != nullptr && args.paged_bf16, pairs = in_pairs(args);
   Ahead rows_ahead;
   const Ahead* ahead = args.slots != nullptr ? &rows_ahead : nullptr;
   for (std::int64_t first = begin; first < end; first += 16) {
     const std::int64_t count = end - first < 16 ? end - first : 16;
     if (ahead != nullptr) look_ahead(args, {args.paged_k, args.paged_v, end, begin, keys}, first, 16, rows_ahead);
+    KeyGroup group = {{}, first - begin, ahead, true};
     if (bf16 && !pairs) {
-      const KvRows rows = widen(args, args.paged_k, first, count, state.gathered);
+      group.rows = widen(args, args.paged_k, first, count, state.gathered);
       for (std::int64_t i = count * args.head_dim; i < 16 * args.head_dim; ++i) state.gathered[i] = 0.0F;
-      transpose_keys(rows, args.head_dim, state.keys);
     } else {
-      const KvRows rows = stored_rows(args, args.paged_k, args.k, first, count, 16, state.gathered);
-      transpose_keys(rows, pairs ? args.head_dim / 2 : args.head_dim, state.keys);
+      group.rows = stored_rows(args, args.paged_k, args.k, first, count, 16, state.gathered);
     }
     if (pairs)
-      score_keys<kKeyPairs>(args, state, first, first - begin, ahead);
+      score_keys<kKeyPairs>(args, state, first, group);
     else
-      score_keys<false>(args, state, first, first - begin, ahead);
+      score_keys<false>(args, state, first, group);
   }
 }
 
@@ -239,8 +256,11 @@ inline void value_rows(const AttendArgs& args, const AttendState& state, std::in
     }
     F32x16 value[kVectors];
 #pragma GCC unroll 8
-    for (unsigned j = 0; j < kVectors; ++j)
-      value[j] = kBf16 ? from_bf16(at + 16 * kSize * j) : from_f32(at + 16 * kSize * j);
+    for (unsigned j = 0; j < kVectors; j += kBf16 ? kApart : 1)
+      if constexpr (kBf16)
+        from_bf16_apart(at + 32 * j, value + j);
+      else
+        value[j] = from_f32(at + 64 * j);
 #pragma GCC unroll 8
     for (unsigned i = 0; i < kRows; ++i) {
       const F32x16 weight = set1(p[i * kAttendKeyTile + key]);
@@ -260,7 +280,9 @@ inline void value_block(const AttendArgs& args, const AttendState& state, std::i
   std::int64_t d = 0;
   for (; d + 16 * kValueVectors <= args.head_dim; d += 16 * kValueVectors)
     value_rows<kBf16, kRows, kValueVectors, kFetch>(args, state, row, first, last, v, d, ahead);
-  for (; d < args.head_dim; d += 16) value_rows<kBf16, kRows, 1, kFetch>(args, state, row, first, last, v, d, ahead);
+  constexpr unsigned kLeft = kBf16 ? kApart : 1;
+  for (; d < args.head_dim; d += 16 * kLeft)
+    value_rows<kBf16, kRows, kLeft, kFetch>(args, state, row, first, last, v, d, ahead);
 }
 
 // kRows rows with keys [first, last) of the tile at `begin`: those that the first row sees, for all of them together.
@@ -299,12 +321,12 @@ inline void value_tile(const AttendArgs& args, const AttendState& state, std::in
     const auto* at = reinterpret_cast<const std::byte*>(args.v + begin * args.kv_stride);
     return value_keys<false>(args, state, begin, 0, end - begin, {at, args.kv_stride * 4, false}, nullptr);
   }
-  const bool once = args.rows <= kValueRows;
+  const bool as_stored = in_pairs(args) && args.rows <= kValueRows;
   Ahead ahead;
   for (std::int64_t first = begin; first < end; first += kAttendValueKeys) {
     const std::int64_t count = end - first < kAttendValueKeys ? end - first : kAttendValueKeys, at = first - begin;
     look_ahead(args, {args.paged_v, args.paged_k, end, end, keys}, first, count, ahead);
-    const KvRows v = args.paged_bf16 && !once
+    const KvRows v = args.paged_bf16 && !as_stored
                          ? widen(args, args.paged_v, first, count, state.gathered)
                          : stored_rows(args, args.paged_v, nullptr, first, count, count, state.gathered);
     if (v.bf16)
@@ -342,6 +364,13 @@ void attend(const AttendArgs& args) {
       const F32x16 value = load(state.sums + row * args.head_dim + d) * factor;
       store(out + d, args.bf16 ? round_bf16(value) : value);
     }
+    if (in_pairs(args))
+      for (std::int64_t d = 0; d < args.head_dim; d += 16 * kApart) {
+        F32x16 apart[kApart];
+        for (unsigned j = 0; j < kApart; ++j) apart[j] = load(out + d + 16 * j);
+        join_apart(apart);
+        for (unsigned j = 0; j < kApart; ++j) store(out + d + 16 * j, apart[j]);
+      }
   }
 }
 

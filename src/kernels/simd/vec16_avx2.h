@@ -122,6 +122,15 @@ TETRAD_SIMD_INLINE __m256 pair_high_half(__m256 a) {
 }
 TETRAD_SIMD_INLINE F32x16 pair_low(F32x16 a) { return {pair_low_half(a.lo), pair_low_half(a.hi)}; }
 TETRAD_SIMD_INLINE F32x16 pair_high(F32x16 a) { return {pair_high_half(a.lo), pair_high_half(a.hi)}; }
+constexpr unsigned kApart = 1;
+TETRAD_SIMD_INLINE void from_bf16_apart(const std::byte* p, F32x16* out) {
+  const __m256 raw = _mm256_castsi256_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i_u*>(p)));
+  out[0] = {pair_low_half(raw), pair_high_half(raw)};
+}
+TETRAD_SIMD_INLINE void join_apart(F32x16* a) {
+  const __m256 low = _mm256_unpacklo_ps(a[0].lo, a[0].hi), high = _mm256_unpackhi_ps(a[0].lo, a[0].hi);
+  a[0] = {_mm256_permute2f128_ps(low, high, 0x20), _mm256_permute2f128_ps(low, high, 0x31)};
+}
 TETRAD_SIMD_INLINE F32x16 from_f16(const std::byte* p) {
   return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i_u*>(p))),
           _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i_u*>(p + 16)))};

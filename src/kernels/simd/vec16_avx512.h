@@ -73,6 +73,20 @@ TETRAD_SIMD_INLINE F32x16 pair_high(F32x16 a) {
   const __m512i mask = _mm512_set1_epi32(static_cast<int>(0xFFFF0000U));
   return {_mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(a.v), mask))};
 }
+// BF16 values from p on as kApart vectors, in the order that costs least; join_apart() puts them in order.
+constexpr unsigned kApart = 2;
+TETRAD_SIMD_INLINE void from_bf16_apart(const std::byte* p, F32x16* out) {
+  const F32x16 raw = from_f32(p);
+  out[0] = pair_low(raw);
+  out[1] = pair_high(raw);
+}
+TETRAD_SIMD_INLINE void join_apart(F32x16* a) {
+  const __m512i first = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  const __m512i second = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+  const F32x16 even = a[0], odd = a[1];
+  a[0].v = _mm512_permutex2var_ps(even.v, first, odd.v);
+  a[1].v = _mm512_permutex2var_ps(even.v, second, odd.v);
+}
 TETRAD_SIMD_INLINE F32x16 from_f16(const std::byte* p) {
   return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i_u*>(p)))};
 }

@@ -111,6 +111,9 @@ TETRAD_SIMD_INLINE float pair_half(float a, bool high) {
 }
 TETRAD_SIMD_INLINE F32x16 pair_low(F32x16 a) { TETRAD_LANES(pair_half(a.v[j], false)); }
 TETRAD_SIMD_INLINE F32x16 pair_high(F32x16 a) { TETRAD_LANES(pair_half(a.v[j], true)); }
+constexpr unsigned kApart = 1;
+TETRAD_SIMD_INLINE void from_bf16_apart(const std::byte* p, F32x16* out) { out[0] = from_bf16(p); }
+TETRAD_SIMD_INLINE void join_apart(F32x16* /*a*/) {}
 TETRAD_SIMD_INLINE F32x16 from_f16(const std::byte* p) { TETRAD_LANES(f16_to_float(load_u16(p + 2 * j))); }
 TETRAD_SIMD_INLINE F32x16 from_e4m3(const std::byte* p) {
   TETRAD_LANES(e4m3_to_float(static_cast<std::uint8_t>(p[j])));
