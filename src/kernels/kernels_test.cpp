@@ -135,7 +135,7 @@ std::vector<double> integer_bound(std::span<const float> x, std::int64_t rows, c
 
 // Every way through linear() against the oracle and, byte for byte, against the scalar target with all rows at once.
 void expect_accurate_and_the_same(const WeightView& w, const LinearOptions& options) {
-  constexpr std::int64_t kRows = 61;  // more than any limit between one way and the next
+  constexpr std::int64_t kRows = 81;  // more than any limit between one way and the next
   const std::int64_t cols = w.cols;
   const std::vector<float> x = normal_values(static_cast<std::size_t>(kRows * cols), 3);
   const ref::Product exact = ref::linear(x, kRows, w);
@@ -148,7 +148,7 @@ void expect_accurate_and_the_same(const WeightView& w, const LinearOptions& opti
     for (const std::size_t threads : {1U, 3U}) {
       const Compute compute = *Compute::create(threads, target);
       expect_same_bytes(base, run_linear(compute, w, x, kRows, options), target);
-      for (const std::int64_t m : {1, 2, 3, 4, 5, 7, 8, 9, 11, 20, 32, 33, 47, 48, 53}) {
+      for (const std::int64_t m : {1, 2, 3, 4, 5, 7, 8, 9, 11, 20, 32, 33, 47, 48, 53, 66, 81}) {
         const std::vector<float> part =
             run_linear(compute, w, std::span(x).first(static_cast<std::size_t>(m * cols)), m, options);
         expect_same_bytes(std::span(base).first(part.size()), part, target + " m " + std::to_string(m));
@@ -179,7 +179,7 @@ TEST(Kernels, Int8InputsAreAccurateAndTheSameEverywhere) {
 TEST(Kernels, IntegersOfOddBlocks) {
   const OwnedWeight w = make_weight(WeightFormat::kNvfp4, 40, 288, 3);
   for (const bool int8 : {false, true})
-    for (const std::int64_t m : {1, 50}) {
+    for (const std::int64_t m : {1, 50, 66}) {
       std::vector<float> x = normal_values(static_cast<std::size_t>(m) * 288, 3);
       std::fill_n(x.begin() + 16, 16, 1e-33F);
       std::vector<float> base = run_linear(*Compute::create(1, "scalar"), w.view, x, m, {.int8 = int8});

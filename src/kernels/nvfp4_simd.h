@@ -171,24 +171,43 @@ inline void nv_direct(const RawWeight& w, std::int64_t row, const Nvfp4Args& arg
   for (; n < args.n; ++n) nv_direct_block<Form, kM, 1>(w, row, args, n);
 }
 
+#if TETRAD_SIMD_TARGET == TETRAD_SIMD_AVX512
+#include "kernels/nvfp4_four_simd.h"
+#else
+constexpr std::int64_t kNvFourRows = 4;  // none
+#endif
+
+template <class Form>
+inline void nv_few_rows(const RawWeight& w, std::int64_t row, const Nvfp4Args& args) {
+  switch (args.m) {
+    case 1:
+      nv_direct<Form, 1>(w, row, args);
+      break;
+    case 2:
+      nv_direct<Form, 2>(w, row, args);
+      break;
+    case 3:
+      nv_direct<Form, 3>(w, row, args);
+      break;
+    default:
+      nv_direct<Form, 4>(w, row, args);
+      break;
+  }
+}
+
 template <class Form>
 void multiply_nvfp4(const RawWeight& w, std::int64_t row, const Nvfp4Args& args) {
   Nvfp4Args part = args;
-  for (std::int64_t left = args.m; left > 0; left -= 4, part.x += 4 * args.x_stride, part.y += 4 * args.y_stride) {
-    switch (left) {
-      case 1:
-        nv_direct<Form, 1>(w, row, part);
-        break;
-      case 2:
-        nv_direct<Form, 2>(w, row, part);
-        break;
-      case 3:
-        nv_direct<Form, 3>(w, row, part);
-        break;
-      default:
-        nv_direct<Form, 4>(w, row, part);
-        break;
-    }
+  for (std::int64_t left = args.m; left > 0; left -= part.m) {
+    part.m = left < kNvFourRows ? left : kNvFourRows;
+#if TETRAD_SIMD_TARGET == TETRAD_SIMD_AVX512
+    if (part.m > 4)
+      nv_four_rows<Form>(w, row, part);
+    else
+#endif
+      nv_few_rows<Form>(w, row, part);
+    part.x += part.m * args.x_stride;
+    part.y += part.m * args.y_stride;
   }
 }
 
@@ -204,9 +223,7 @@ void fill_nvfp4_planes(Nvfp4Kernels& kernels) {
 void fill_nvfp4(KernelTable& table) {
   fill_nvfp4_planes<Nv16>(table.nvfp4);
   fill_nvfp4_planes<Nv8>(table.nvfp4_int8);
-  // Measured on a Zen 3 (AVX2) and a Zen 4 (AVX-512: 5 to 8 rows take 0.51 to 0.74 of the tiles' time, 16 0.95, 24
-  // 1.06; with 8-bit inputs 8 rows 0.67, 24 0.97).
-  table.nvfp4.max_plane_rows = kNvRegisters == 16 ? 8 : 16;
-  table.nvfp4_int8.max_plane_rows = kNvRegisters == 16 ? 8 : 24;
+  // Where tiles draw level: a Zen 3 (AVX2), a Zen 4 (AVX-512: 16 rows take 0.70 of the tiles' time, 64 0.92, 96 1.01).
+  table.nvfp4.max_plane_rows = table.nvfp4_int8.max_plane_rows = kNvRegisters == 16 ? 8 : 64;
   fill_nvfp4_tiles(table);
 }
