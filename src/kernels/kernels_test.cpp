@@ -148,7 +148,7 @@ void expect_accurate_and_the_same(const WeightView& w, const LinearOptions& opti
     for (const std::size_t threads : {1U, 3U}) {
       const Compute compute = *Compute::create(threads, target);
       expect_same_bytes(base, run_linear(compute, w, x, kRows, options), target);
-      for (const std::int64_t m : {1, 2, 3, 4, 5, 7, 8, 9, 11, 20, 32, 33, 47, 48, 53, 66, 81}) {
+      for (const std::int64_t m : {1, 2, 3, 4, 5, 7, 8, 9, 11, 20, 32, 33, 47, 48, 53, 64, 65, 81}) {
         const std::vector<float> part =
             run_linear(compute, w, std::span(x).first(static_cast<std::size_t>(m * cols)), m, options);
         expect_same_bytes(std::span(base).first(part.size()), part, target + " m " + std::to_string(m));
@@ -170,9 +170,11 @@ TEST(Kernels, ManyColumnsAreAccurateAndTheSameEverywhere) {
     expect_accurate_and_the_same(make_weight(format, 41, 1616, 9).view, {});
 }
 
-TEST(Kernels, Int8InputsAreAccurateAndTheSameEverywhere) {
-  for (const std::int64_t cols : {16, 128, 144, 272, 400, 1024})
-    expect_accurate_and_the_same(make_weight(WeightFormat::kNvfp4, 137, cols, 9).view, {.int8 = true});
+// Whole groups of 256 columns, a part of one behind them, and a part alone; inputs of 16 and of 8 bits.
+TEST(Kernels, IntegerInputsAreAccurateAndTheSameEverywhere) {
+  for (const bool int8 : {false, true})
+    for (const std::int64_t cols : {16, 128, 144, 272, 400, 1024})
+      expect_accurate_and_the_same(make_weight(WeightFormat::kNvfp4, 137, cols, 9).view, {.int8 = int8});
 }
 
 // A block that has no scale, for its values are too small or not finite, in each of both forms.
@@ -358,7 +360,7 @@ class AttendPaged : public Attend {
 // Rows of a pool, scattered, one behind another or both, give the bytes of rows one behind another; BF16 rows those of
 // rounded ones. Widths with and without pairs; one row and several blocks of them.
 TEST_F(AttendPaged, IsTheSame) {
-  for (const std::int64_t head : {16, 32, 48, 128})
+  for (const std::int64_t head : {16, 32, 48, 96, 128})
     for (const bool bf16 : {false, true})
       for (const bool scattered : {false, true}) {
         resize(head);

@@ -73,7 +73,6 @@ TETRAD_SIMD_INLINE F32x16 pair_high(F32x16 a) {
   const __m512i mask = _mm512_set1_epi32(static_cast<int>(0xFFFF0000U));
   return {_mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(a.v), mask))};
 }
-// BF16 values from p on as kApart vectors, in the order that costs least; join_apart() puts them in order.
 constexpr unsigned kApart = 2;
 TETRAD_SIMD_INLINE void from_bf16_apart(const std::byte* p, F32x16* out) {
   const F32x16 raw = from_f32(p);
