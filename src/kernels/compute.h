@@ -13,7 +13,7 @@ namespace tetrad {
 
 struct KernelTable;  // kernels/kernel_table.h
 
-// The SIMD targets compiled in that this CPU can run, best first: "avx512", "avx2", "scalar".
+// The SIMD targets compiled in that this CPU can run, best first: "amx", "avx512", "avx2", "scalar".
 std::vector<std::string> available_simd_targets();
 
 class Compute {

@@ -1,5 +1,7 @@
 #include "kernels/kernel_table.h"
 
+#include <cpuid.h>
+
 #include <cstdlib>
 
 #include "kernels/compute.h"
@@ -19,6 +21,10 @@ namespace tetrad {
 TETRAD_DECLARE_TARGET(avx512)
 TETRAD_DECLARE_TARGET(avx2)
 TETRAD_DECLARE_TARGET(scalar)
+namespace amx {
+bool permitted();
+void fill_matrix(KernelTable& table);
+}  // namespace amx
 
 namespace {
 
@@ -31,10 +37,23 @@ bool has_avx512() {
          __builtin_cpu_supports("avx512vnni");
 }
 
+// GCC 12 can't be asked for AMX by name.
+bool has_amx() {
+  static const bool kHas = [] {
+    if (!has_avx512() || !__builtin_cpu_supports("avx512vbmi") || !__builtin_cpu_supports("avx512bf16")) return false;
+    constexpr unsigned kBf16 = 1U << 22, kTiles = 1U << 24;
+    unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+    return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && (edx & (kBf16 | kTiles)) == (kBf16 | kTiles) &&
+           amx::permitted();
+  }();
+  return kHas;
+}
+
 }  // namespace
 
 std::vector<std::string> available_simd_targets() {
   std::vector<std::string> names;
+  if (has_amx()) names.emplace_back("amx");
   if (has_avx512()) names.emplace_back("avx512");
   if (has_avx2()) names.emplace_back("avx2");
   names.emplace_back("scalar");
@@ -58,7 +77,18 @@ std::vector<std::string> available_simd_targets() {
     return &kTable;                        \
   }()
 
+const KernelTable* amx_table() {
+  static const KernelTable kTable = [] {
+    KernelTable table = *kernel_table("avx512");
+    table.simd = "amx";
+    amx::fill_matrix(table);
+    return table;
+  }();
+  return &kTable;
+}
+
 const KernelTable* kernel_table(const std::string& simd) {
+  if (simd == "amx" && has_amx()) return amx_table();
   if (simd == "avx512" && has_avx512()) return TETRAD_TABLE_OF(avx512);
   if (simd == "avx2" && has_avx2()) return TETRAD_TABLE_OF(avx2);
   if (simd == "scalar") return TETRAD_TABLE_OF(scalar);

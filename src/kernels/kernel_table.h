@@ -1,7 +1,8 @@
 // The kernels of one SIMD target as function pointers. Each is one thread's piece of work on raw memory, checked by the
-// callers (linear.h, rows.h, attention.h), who also share the work out. Every target gives the same bytes: sums run
-// over 16 lanes in ascending order and one fixed tree (simd/vec16.h), so results depend neither on the target nor on
-// how the work was cut.
+// callers (linear.h, rows.h, attention.h), who also share the work out. Every target but "amx" gives the same bytes:
+// sums run over 16 lanes in ascending order and one fixed tree (simd/vec16.h), so results depend neither on the target
+// nor on how the work was cut. "amx" is "avx512" with other matrix products (amx_linear.h); how the work was cut doesn't
+// matter there either.
 #pragma once
 
 #include <cstddef>
@@ -99,6 +100,34 @@ inline std::int64_t tile_class_floats(std::int64_t cols, std::int64_t tile_rows)
   return (tile_steps(cols) * tile_rows + 31) / 16 * 16;
 }
 
+// y[m, n] = x * w^T for rows [row, row + n) of w by a matrix unit, and m packed rows of x (amx_linear.h says how).
+struct MatrixArgs {
+  const std::byte* x = nullptr;  // groups of kMatrixGroupRows rows, x_stride bytes apart, the last maybe smaller
+  std::int64_t x_stride = 0;     // matrix_group_bytes(cols)
+  std::int64_t m = 0, n = 0;
+  float* y = nullptr;
+  std::int64_t y_stride = 0;
+  bool bf16 = false;
+  std::byte* scratch = nullptr;  // matrix_scratch_bytes(m, n), at a multiple of 64
+};
+inline constexpr std::int64_t kMatrixGroupRows = 8;   // rows of x that are packed together
+inline constexpr std::int64_t kMatrixBlockRows = 32;  // rows of w that are multiplied together
+inline constexpr std::int64_t kMatrixPanelRows = 256;  // rows of x for which rows of w are decoded once
+// All null where a target has none.
+struct MatrixKernels {
+  bool (*takes)(const RawWeight& weight) = nullptr;
+  // `rows` <= kMatrixGroupRows rows of x as a group; nvfp4: for a weight of that format, with a layout of its own.
+  void (*pack_x)(const float* x, std::int64_t x_stride, std::int64_t rows, std::int64_t cols, bool nvfp4,
+                 std::byte* out) = nullptr;
+  void (*multiply)(const RawWeight& weight, std::int64_t row, const MatrixArgs& args) = nullptr;
+};
+inline std::int64_t matrix_group_bytes(std::int64_t cols) { return (cols + 255) / 256 * 8192; }
+// A chunk of w, 512 columns in BF16, and sums of two parts for as many rows of x as a panel has at most.
+inline std::int64_t matrix_scratch_bytes(std::int64_t m, std::int64_t n) {
+  const std::int64_t rows = m < kMatrixPanelRows ? m : kMatrixPanelRows;
+  return (n + 31) / 32 * (32768 + (rows + 15) / 16 * 4096);
+}
+
 // Causal attention of `rows` query rows that share one key/value head; row i belongs to position first_position + i /
 // group and sees the keys 0 .. that position. Query row i is at q + (i / group) * q_stride + (i % group) * head_dim,
 // output likewise. Keys and values: position p at k + p * kv_stride.
@@ -138,6 +167,8 @@ struct KernelTable {
   void (*multiply_stored)(const RawWeight& weight, std::int64_t row, const MultiplyArgs& args) = nullptr;
   // NVFP4 weights (none in "ref", which takes the two above), with x in integers of 16 bits and of 8.
   Nvfp4Kernels nvfp4, nvfp4_int8;
+  // Where it takes a weight, it does so for any number of rows of x, but for NVFP4 from nvfp4.max_plane_rows + 1 rows on.
+  MatrixKernels matrix;
   // Products of many rows by packed tiles (none in "scalar" and "ref", which take decode_rows and multiply): `rows` <=
   // tile_m rows of x as a tile; tile_n decoded rows of w, `stride` floats apart and padded with zeros to a multiple of
   // 16 columns, as a tile, in pairs if they are BF16 and tile_pairs; the product of tiles of x and a panel of w,

@@ -28,10 +28,22 @@ enum class Packing {
   kSpread,      // rows apart by no multiple of 4096 bytes: those would share their L1 sets
   kPlanes,      // NVFP4 weights, few rows
   kNvfp4Tiles,  // NVFP4 weights, many rows
-  kTiles        // all others, many rows
+  kTiles,       // all others, many rows
+  kMatrix       // what a matrix unit takes
 };
 
-Packing packing_of(const KernelTable& kernels, const Nvfp4Kernels& nvfp4, const LinearJob& job) {
+// What runs all jobs of a call.
+struct Ways {
+  const KernelTable& kernels;
+  const Nvfp4Kernels& nvfp4;
+};
+
+Packing packing_of(const Ways& ways, const LinearJob& job) {
+  const KernelTable& kernels = ways.kernels;
+  const Nvfp4Kernels& nvfp4 = ways.nvfp4;
+  const bool planes = job.weight->format == WeightFormat::kNvfp4 && job.m <= nvfp4.max_plane_rows;
+  if (!planes && kernels.matrix.multiply != nullptr && kernels.matrix.takes(raw_weight(*job.weight)))
+    return Packing::kMatrix;
   if (job.weight->format == WeightFormat::kNvfp4 && nvfp4.multiply != nullptr)
     return job.m <= nvfp4.max_plane_rows || nvfp4.multiply_panel == nullptr ? Packing::kPlanes : Packing::kNvfp4Tiles;
   const bool packs_bf16 = job.weight->format == WeightFormat::kBF16 && kernels.pack_bf16_w_tile != nullptr;
@@ -56,18 +68,23 @@ std::int64_t panel_rows(const KernelTable& kernels, const WeightView& w) {
   return std::clamp<std::int64_t>(tiles, 1, kernels.panel_n / kernels.tile_n) * kernels.tile_n;
 }
 
-// Weight rows a task takes: as many as the panel holds, fewer when that leaves threads without work; a multiple of 12
-// fills the register blocks.
-std::int64_t task_rows(const KernelTable& kernels, const Nvfp4Kernels& nvfp4, const LinearJob& job, Packing packing,
-                       std::size_t threads) {
-  if (packing == Packing::kTiles) return panel_rows(kernels, *job.weight);
-  if (packing == Packing::kNvfp4Tiles) return std::max<std::int64_t>(96 / nvfp4.panel_n, 1) * nvfp4.panel_n;
+std::int64_t matrix_rows(const LinearJob& job, std::size_t threads) {
+  const std::int64_t share = job.weight->rows / static_cast<std::int64_t>(4 * threads);
+  return std::clamp(share / kMatrixBlockRows * kMatrixBlockRows, kMatrixBlockRows, kMaxTaskRows);
+}
+
+// Weight rows a task takes: as many as the panel holds, fewer when that leaves threads without work; a multiple of 48
+// fills the register blocks of all.
+std::int64_t task_rows(const Ways& ways, const LinearJob& job, Packing packing, std::size_t threads) {
+  if (packing == Packing::kMatrix) return matrix_rows(job, threads);
+  if (packing == Packing::kTiles) return panel_rows(ways.kernels, *job.weight);
+  if (packing == Packing::kNvfp4Tiles) return std::max<std::int64_t>(96 / ways.nvfp4.panel_n, 1) * ways.nvfp4.panel_n;
   // What is read as it is stored needs no room, and the longer a task, the fewer bytes that nothing has fetched ahead.
-  const bool stored = packing == Packing::kPlanes || direct(kernels, job);
+  const bool stored = packing == Packing::kPlanes || direct(ways.kernels, job);
   const std::int64_t fit = stored ? kMaxTaskRows : std::max<std::int64_t>(kPanelFloats / padded(job.weight->cols), 1);
   const std::int64_t share = job.weight->rows / static_cast<std::int64_t>(4 * threads) + 1;
   const std::int64_t rows = std::min({fit, std::max<std::int64_t>(share, 48), kMaxTaskRows});
-  return rows >= 12 ? rows / 12 * 12 : rows;
+  return rows >= 48 ? rows / 48 * 48 : rows;
 }
 
 // The packed rows of a job's x; jobs with the same x share them.
@@ -75,6 +92,7 @@ struct Packed {
   const LinearJob* job;
   Packing packing;
   std::int64_t offset = 0, stride = 0, unit = 1;  // bytes; stride: of `unit` rows
+  bool nvfp4 = false;                             // kMatrix: the weight's format
 };
 
 struct Tile {
@@ -84,11 +102,12 @@ struct Tile {
 };
 
 // Sets offsets in `packs`, one a job; returns the bytes that all need.
-std::int64_t plan_packing(const KernelTable& kernels, const Nvfp4Kernels& nvfp4, std::span<const LinearJob> jobs,
-                          std::vector<Packed>& packs) {
+std::int64_t plan_packing(const Ways& ways, std::span<const LinearJob> jobs, std::vector<Packed>& packs) {
+  const KernelTable& kernels = ways.kernels;
+  const Nvfp4Kernels& nvfp4 = ways.nvfp4;
   std::int64_t bytes = 0;
   for (const LinearJob& job : jobs) {
-    Packed pack{&job, job.m > 0 ? packing_of(kernels, nvfp4, job) : Packing::kNone};
+    Packed pack{&job, job.m > 0 ? packing_of(ways, job) : Packing::kNone};
     if (pack.packing == Packing::kSpread) pack.stride = spread_stride(job.weight->cols) * 4;
     if (pack.packing == Packing::kPlanes) pack.stride = nvfp4.plane_bytes(job.weight->cols);
     if (pack.packing == Packing::kNvfp4Tiles) {
@@ -99,10 +118,16 @@ std::int64_t plan_packing(const KernelTable& kernels, const Nvfp4Kernels& nvfp4,
       pack.unit = kernels.tile_m;
       pack.stride = 16 * tile_class_floats(job.weight->cols, kernels.tile_m) * 4;
     }
+    if (pack.packing == Packing::kMatrix) {
+      pack.nvfp4 = job.weight->format == WeightFormat::kNvfp4;
+      pack.unit = kMatrixGroupRows;
+      pack.stride = matrix_group_bytes(job.weight->cols);
+    }
     if (pack.packing != Packing::kNone) {
       const Packed* last = packs.empty() ? nullptr : &packs.back();
       const bool same = last != nullptr && last->packing == pack.packing && last->job->x == job.x &&
-                        last->job->m == job.m && last->job->x_stride == job.x_stride && last->stride == pack.stride;
+                        last->job->m == job.m && last->job->x_stride == job.x_stride && last->stride == pack.stride &&
+                        last->nvfp4 == pack.nvfp4;
       pack.offset = same ? last->offset : bytes;
       if (!same) bytes += (job.m + pack.unit - 1) / pack.unit * pack.stride;
     }
@@ -111,7 +136,7 @@ std::int64_t plan_packing(const KernelTable& kernels, const Nvfp4Kernels& nvfp4,
   return bytes;
 }
 
-void pack_inputs(const Compute& compute, const Nvfp4Kernels& nvfp4, std::span<const Packed> packs, std::byte* to) {
+void pack_inputs(const Compute& compute, const Ways& ways, std::span<const Packed> packs, std::byte* to) {
   struct Unit {
     const Packed* pack;
     std::int64_t row;
@@ -132,13 +157,15 @@ void pack_inputs(const Compute& compute, const Nvfp4Kernels& nvfp4, std::span<co
         std::byte* out = to + pack->offset + row / pack->unit * pack->stride;
         const std::int64_t count = std::min(pack->unit, job.m - row), cols = job.weight->cols;
         if (pack->packing == Packing::kTiles)
-          compute.kernels().pack_x_tile(x, job.x_stride, count, cols, reinterpret_cast<float*>(out));
+          ways.kernels.pack_x_tile(x, job.x_stride, count, cols, reinterpret_cast<float*>(out));
         else if (pack->packing == Packing::kNvfp4Tiles)
-          nvfp4.pack_x_tile(x, job.x_stride, count, cols, out);
+          ways.nvfp4.pack_x_tile(x, job.x_stride, count, cols, out);
+        else if (pack->packing == Packing::kMatrix)
+          ways.kernels.matrix.pack_x(x, job.x_stride, count, cols, pack->nvfp4, out);
         else if (pack->packing == Packing::kSpread)
           std::memcpy(out, x, static_cast<std::size_t>(cols) * 4);
         else
-          nvfp4.pack_row(x, cols, out);
+          ways.nvfp4.pack_row(x, cols, out);
       },
       units.empty() || units.front().pack->unit > 1 ? 1 : 4);
 }
@@ -201,6 +228,21 @@ void run_nvfp4_tile(const Nvfp4Kernels& nvfp4, const Tile& tile, const std::byte
   }
 }
 
+void run_matrix_tile(const MatrixKernels& matrix, const Tile& tile, const std::byte* packed, Workspace& workspace,
+                     std::size_t worker, bool bf16) {
+  const LinearJob& job = *tile.job;
+  MatrixArgs args;
+  args.x = packed + tile.packed->offset;
+  args.x_stride = tile.packed->stride;
+  args.m = job.m;
+  args.n = tile.rows;
+  args.y = job.y + tile.row;
+  args.y_stride = job.y_stride;
+  args.bf16 = bf16;
+  args.scratch = reinterpret_cast<std::byte*>(workspace.get(worker, matrix_scratch_bytes(job.m, tile.rows) / 4));
+  matrix.multiply(raw_weight(*job.weight), tile.row, args);
+}
+
 void run_tile(const KernelTable& kernels, const Tile& tile, const std::byte* packed, Workspace& workspace,
               std::size_t worker, bool bf16) {
   const LinearJob& job = *tile.job;
@@ -248,18 +290,19 @@ void linear(const Compute& compute, Workspace& workspace, std::span<const Linear
   const KernelTable& kernels = compute.kernels();
   const Nvfp4Kernels& nvfp4 = options.int8 ? kernels.nvfp4_int8 : kernels.nvfp4;
   const bool bf16 = options.bf16;
+  const Ways ways = {kernels, nvfp4};
   std::vector<Packed> packs;
   packs.reserve(jobs.size());
   std::byte* packed = nullptr;
-  if (const std::int64_t bytes = plan_packing(kernels, nvfp4, jobs, packs); bytes > 0) {
+  if (const std::int64_t bytes = plan_packing(ways, jobs, packs); bytes > 0) {
     packed = workspace.shared(bytes);
-    pack_inputs(compute, nvfp4, packs, packed);
+    pack_inputs(compute, ways, packs, packed);
   }
   std::vector<Tile> tiles;
   for (std::size_t j = 0; j < jobs.size(); ++j) {
     const LinearJob& job = jobs[j];
     if (job.m == 0) continue;
-    const std::int64_t rows = task_rows(kernels, nvfp4, job, packs[j].packing, compute.pool().size());
+    const std::int64_t rows = task_rows(ways, job, packs[j].packing, compute.pool().size());
     for (std::int64_t row = 0; row < job.weight->rows; row += rows)
       tiles.push_back({&job, &packs[j], row, std::min(rows, job.weight->rows - row)});
   }
@@ -268,6 +311,8 @@ void linear(const Compute& compute, Workspace& workspace, std::span<const Linear
     const Packing packing = tile.packed->packing;
     if (packing == Packing::kNone || packing == Packing::kSpread)
       run_tile(kernels, tile, packed, workspace, worker, bf16);
+    else if (packing == Packing::kMatrix)
+      run_matrix_tile(kernels.matrix, tile, packed, workspace, worker, bf16);
     else if (packing == Packing::kTiles)
       run_packed_tile(kernels, tile, packed, workspace, worker, bf16);
     else

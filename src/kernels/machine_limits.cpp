@@ -33,7 +33,7 @@ enum class Peak { kF32, kInt8 };
 // Runs the loop and returns its operations.
 std::int64_t run_peak(const std::string& simd, Peak peak, std::int64_t rounds, float* out) {
   const bool f32 = peak == Peak::kF32;
-  if (simd == "avx512") {
+  if (simd == "avx512" || simd == "amx") {
     (f32 ? avx512::peak_fma : avx512::peak_int8)(rounds, out);
     return (f32 ? avx512::kPeakFlopsPerRound : avx512::kPeakInt8OpsPerRound) * rounds;
   }

@@ -32,7 +32,7 @@ const QuantizeKernels* quantize_kernels(const std::string& simd) {
   static constexpr QuantizeKernels kAvx2 = {avx2::range, avx2::quantize_row};
   static constexpr QuantizeKernels kScalar = {scalar::range, scalar::quantize_row};
   static constexpr QuantizeKernels kRef = {ref::range, ref::quantize_row};
-  if (simd == "avx512") return &kAvx512;
+  if (simd == "avx512" || simd == "amx") return &kAvx512;
   if (simd == "avx2") return &kAvx2;
   if (simd == "scalar") return &kScalar;
   if (simd == "ref") return &kRef;

@@ -128,6 +128,7 @@ const KernelTable& kernel_table() {
                                          .multiply_stored = multiply_stored,
                                          .nvfp4 = {},
                                          .nvfp4_int8 = {},
+                                         .matrix = {},
                                          .attend = attend_rows,
                                          .rms_norm = rms_norm_row,
                                          .rotate = rotate_row,

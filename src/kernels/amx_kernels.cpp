@@ -1,0 +1,52 @@
+// What AMX adds to the AVX-512 target. Compiled once, with target attributes: see simd/foreach_target.h.
+#if !defined(__clang__)  // as in foreach_target.h
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+#include <immintrin.h>
+#if !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstring>
+
+#include "kernels/kernel_table.h"
+#include "numeric/bf16.h"
+#include "numeric/e2m1.h"
+#include "numeric/e4m3.h"
+
+#define TETRAD_SIMD_INLINE [[gnu::always_inline]] inline
+#define TETRAD_SIMD_AVX512 1
+#define TETRAD_SIMD_AVX2 2
+#define TETRAD_SIMD_SCALAR 3
+#define TETRAD_SIMD_TARGET TETRAD_SIMD_AVX512
+#define TETRAD_AMX_CPU "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512vbmi,avx512bf16,avx2,fma,f16c"
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target(TETRAD_AMX_CPU))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512vbmi,avx512bf16,avx2,fma,f16c")
+#endif
+namespace tetrad::amx {
+#include "kernels/simd/vec16.h"
+#include "kernels/amx_linear.h"
+}  // namespace tetrad::amx
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+
+namespace tetrad::amx {
+
+// Linux lets a process use tiles only after it has asked.
+bool permitted() {
+  constexpr int kRequestPermission = 0x1023, kTileData = 18;
+  return ::syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
+
+}  // namespace tetrad::amx
