@@ -337,9 +337,9 @@ Status run_bench(const BenchFlags& flags, const CommonFlags& common) {
                                 static_cast<std::uint64_t>(opened.config.vocab * opened.config.hidden));
   Json json = to_json(machine, compute, prefills, decodes);
   json["dense_weights"] = dense_weights_name(flags.dense);
-  json["expert_inputs"] = expert_inputs_name(forward);
+  json["expert_inputs"] = expert_inputs_name(forward, compute);
   std::string text = to_text(machine, compute, prefills, decodes, flops);
-  if (forward.computes_in_int8()) text = "inputs of NVFP4 experts in 8 bits\n" + text;
+  if (json["expert_inputs"] == "int8") text = "inputs of NVFP4 experts in 8 bits\n" + text;
   for (const PassProfile& profile : bench.profiles()) {
     json["profile"].push_back(profile_json(profile));
     text += profile_text(profile);

@@ -129,7 +129,7 @@ std::string server_info(const ServeFlags& flags, const EngineOptions& options, c
               {"speculative_algorithm", options.ngram_speculation ? Json("NGRAM") : Json()},
               {"activations", flags.activations},
               {"dense_weights", dense_weights_name(flags.dense)},
-              {"expert_inputs", expert_inputs_name(options.forward)},
+              {"expert_inputs", expert_inputs_name(options.forward, compute)},
               {"threads", compute.pool().size()}}
       .dump();
 }

@@ -99,7 +99,7 @@ Status Evaluation::open() {
   result_.command_line = options_.command_line;
   result_.activations = options_.activations == ActivationFormat::kNvfp4 ? "nvfp4" : "bf16";
   result_.dense_weights = dense_weights_name(options_.dense);
-  result_.expert_inputs = expert_inputs_name(candidate);
+  result_.expert_inputs = expert_inputs_name(candidate, compute_);
   for (const auto& file : options_.data.files) result_.data.push_back(file.string());
   result_.positions = tokens_.positions;
   result_.windows = static_cast<std::int64_t>(tokens_.windows.size());

@@ -9,8 +9,8 @@
 //   kInt8Row, kFp8Row  the code's value, FP8's divided by 256
 constexpr std::int64_t kUnitColumns = 128, kUnitTiles = 4, kTileRows = 16, kTileBytes = 1024, kTileColumns = 32;
 
-// All 16 products of a scale with codes, for each scale: one permutation decodes 32 columns. 8 KiB, of which scales that
-// occur are in use.
+// All 16 products of a scale with codes, for each scale: one permutation decodes 32 columns. 8 KiB, of which scales
+// that occur are in use.
 struct alignas(64) Nvfp4Products {
   std::uint16_t of[256][16];
 };
@@ -18,8 +18,7 @@ constexpr Nvfp4Products make_nvfp4_products() {
   Nvfp4Products products{};
   for (unsigned scale = 0; scale < 256; ++scale)
     for (unsigned code = 0; code < 16; ++code)
-      products.of[scale][code] =
-          bf16_from_float(kE2m1Values[code] * e4m3_to_float(static_cast<std::uint8_t>(scale)));
+      products.of[scale][code] = bf16_from_float(kE2m1Values[code] * e4m3_to_float(static_cast<std::uint8_t>(scale)));
   return products;
 }
 constexpr Nvfp4Products kNvfp4Products = make_nvfp4_products();
@@ -47,8 +46,7 @@ TETRAD_SIMD_INLINE void nvfp4_unit(const std::byte* codes, const std::byte* scal
     const __m512i index = _mm512_ternarylogic_epi64(nibbles, code_bits, second, 0xEA);  // a & b | c
     const auto* one = reinterpret_cast<const __m256i*>(kNvfp4Products.of[scale_a >> (8 * t) & 0xFF]);
     const auto* two = reinterpret_cast<const __m256i*>(kNvfp4Products.of[scale_b >> (8 * t) & 0xFF]);
-    const __m512i table =
-        _mm512_inserti64x4(_mm512_castsi256_si512(_mm256_load_si256(one)), _mm256_load_si256(two), 1);
+    const __m512i table = _mm512_inserti64x4(_mm512_castsi256_si512(_mm256_load_si256(one)), _mm256_load_si256(two), 1);
     _mm512_storeu_si512(out + kTileBytes * t, _mm512_permutexvar_epi16(index, table));
   }
 }

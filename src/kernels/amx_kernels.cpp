@@ -24,16 +24,19 @@
 #define TETRAD_SIMD_AVX2 2
 #define TETRAD_SIMD_SCALAR 3
 #define TETRAD_SIMD_TARGET TETRAD_SIMD_AVX512
-#define TETRAD_AMX_CPU "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512vbmi,avx512bf16,avx2,fma,f16c"
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((target(TETRAD_AMX_CPU))), apply_to = function)
+#pragma clang attribute push(                                                                          \
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512bf16,avx2,fma,f16c"))), \
+    apply_to = function)
 #else
 #pragma GCC push_options
-#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512vbmi,avx512bf16,avx2,fma,f16c")
+#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512bf16,avx2,fma,f16c")
 #endif
 namespace tetrad::amx {
+// clang-format off: the second needs the first
 #include "kernels/simd/vec16.h"
 #include "kernels/amx_linear.h"
+// clang-format on
 }  // namespace tetrad::amx
 #if defined(__clang__)
 #pragma clang attribute pop

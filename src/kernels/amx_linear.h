@@ -1,17 +1,17 @@
 // Matrix products on AMX: weights as BF16, 16 rows of 32 columns a tile, which is exact for every format it takes
-// (amx_decode.h); x as two BF16 parts, columns of the same tile of x: eight rows of x and sixteen columns. A product adds
-// its tiles in ascending order, each part by itself (amx_tile.h says how a tile is added up), then both parts, times the
-// row's factor: the same for any batch, chunk and thread count, but other bytes than the other targets'.
+// (amx_decode.h); x as two BF16 parts, columns of the same tile of x: eight rows of x and sixteen columns. A product
+// adds its tiles in ascending order, each part by itself (amx_tile.h says how a tile is added up), then both parts,
+// times the row's factor: the same for any batch, chunk and thread count, but other bytes than the other targets'.
 //
 // The parts: of a value of x the nearest BF16, and of what it leaves, so both hold 17 bits (relative error 2^-17). For
-// NVFP4 weights the integers of nvfp4_simd.h, 256 high + low, times a power of two for each block of 16 (2^-15 of the
+// NVFP4 weights the integers of nvfp4_simd.h, 256 high + low, times a power of two for each block of 16 (2^-16 of the
 // block's largest value at most), and the two halves of a pair belong to two blocks: so a tile's sums are exact, and an
 // addition of both, then one to the sum, are all that is rounded. amx_nvfp4_rows.h does the same without tiles for few
 // rows, for which decoding costs too much.
 //
-// 16 cycles a multiply of 8192 products of one part: eight times the F32 peak with two. Up to two tiles of x meet weights
-// as they are decoded, 32 rows at a time, a later unit between the multiplies: what costs then is decoding or memory.
-// More meet a panel of decoded rows in L2, two by two tiles.
+// 16 cycles a multiply of 8192 products of one part: eight times the F32 peak with two. Up to two tiles of x meet
+// weights as they are decoded, 32 rows at a time, a later unit between the multiplies: what costs then is decoding or
+// memory. More meet a panel of decoded rows in L2, two by two tiles.
 // clang-format off: each needs what stands above it
 #include "kernels/simd/nvfp4_avx512.h"
 #include "kernels/nvfp4_planes.h"
@@ -57,7 +57,7 @@ void pack_matrix_bf16(const float* x, std::int64_t x_stride, std::int64_t rows, 
     for (std::int64_t i = 0; i < rows; ++i) {
       const float* from = x + i * x_stride + kTileColumns * s;
       const F32x16 a = left >= 16 ? load(from) : load_partial(from, static_cast<int>(left));
-      const F32x16 b = left >= 32   ? load(from + 16)
+      const F32x16 b = left >= 32  ? load(from + 16)
                        : left > 16 ? load_partial(from + 16, static_cast<int>(left - 16))
                                    : zero();
       const __m512i first = bf16_pair(a, b);
@@ -239,9 +239,6 @@ inline void amx_bf16_block(const RawWeight& w, std::int64_t row, const MatrixArg
   for (std::int64_t step = 0; step < w.cols / kTileColumns; ++step) {
     amx_load_step<kTwo, false>(a + 64 * step, a + kTileRows * stride + 64 * step, stride, one, two, step);
     amx_multiply_step<kTwo>();
-    const std::byte* ahead = a + kBlockRows * (stride + 64 * step);
-#pragma GCC unroll 32
-    for (std::int64_t i = 0; i < kBlockRows; ++i) __builtin_prefetch(ahead + 64 * i, 0, 2);
   }
   amx_finish_block(w, row, args, n, one, two, kTwo);
 }
@@ -311,8 +308,8 @@ struct AmxChunk {
   const std::byte *ahead0, *ahead1;  // tiles of the next groups of x, to come from L3 meanwhile
 };
 
-// All rows of w of a chunk with one group of x or two. A step fetches kFetchLines lines of each of the next: with 192 rows
-// of w all of them.
+// All rows of w of a chunk with one group of x or two. A step fetches kFetchLines lines of each of the next: with 192
+// rows of w all of them.
 constexpr std::int64_t kFetchLines = 3;
 template <bool kTwo>
 inline void amx_chunk_groups(const RawWeight& w, std::int64_t row, const MatrixArgs& args, const AmxChunk& chunk,
@@ -345,7 +342,8 @@ inline void amx_panel(const RawWeight& w, std::int64_t row, const MatrixArgs& ar
   std::byte* sums = args.scratch + 2 * blocks * kChunkSteps * kTileBytes;
   for (std::int64_t begin = 0; begin < steps; begin += kChunkSteps) {
     const std::int64_t left = steps - begin;
-    AmxChunk chunk = {begin, left < kChunkSteps ? left : kChunkSteps, begin == 0, left <= kChunkSteps, nullptr, nullptr};
+    AmxChunk chunk = {begin,  left < kChunkSteps ? left : kChunkSteps, begin == 0, left <= kChunkSteps, nullptr,
+                      nullptr};
     amx_fill_chunk<kFormat>(w, row, args.n, begin / kChunkSteps, args.scratch);
     for (std::int64_t g = 0; g < groups; g += 2) {
       const bool both = g + 1 < groups;

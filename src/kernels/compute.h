@@ -13,6 +13,9 @@ namespace tetrad {
 
 struct KernelTable;  // kernels/kernel_table.h
 
+// Whether a target computes as all others do, byte for byte: all but "amx", whose matrix products round elsewhere.
+bool shares_arithmetic(const std::string& simd);
+
 // The SIMD targets compiled in that this CPU can run, best first: "amx", "avx512", "avx2", "scalar".
 std::vector<std::string> available_simd_targets();
 
@@ -25,6 +28,7 @@ class Compute {
   const KernelTable& kernels() const { return *kernels_; }
   ThreadPool& pool() const { return *pool_; }
   const std::string& simd() const { return simd_; }
+  bool has_int8_inputs() const;  // of NVFP4 weights; "amx" always takes 16 bits, with which it is as fast
 
  private:
   const KernelTable* kernels_ = nullptr;

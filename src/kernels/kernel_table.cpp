@@ -40,7 +40,7 @@ bool has_avx512() {
 // GCC 12 can't be asked for AMX by name.
 bool has_amx() {
   static const bool kHas = [] {
-    if (!has_avx512() || !__builtin_cpu_supports("avx512vbmi") || !__builtin_cpu_supports("avx512bf16")) return false;
+    if (!has_avx512() || !__builtin_cpu_supports("avx512bf16")) return false;
     constexpr unsigned kBf16 = 1U << 22, kTiles = 1U << 24;
     unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
     return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && (edx & (kBf16 | kTiles)) == (kBf16 | kTiles) &&
@@ -95,6 +95,10 @@ const KernelTable* kernel_table(const std::string& simd) {
   if (simd == "ref") return &ref::kernel_table();
   return nullptr;
 }
+
+bool shares_arithmetic(const std::string& simd) { return simd != "amx"; }
+
+bool Compute::has_int8_inputs() const { return kernels_->matrix.multiply == nullptr; }
 
 RawWeight raw_weight(const WeightView& weight) {
   RawWeight raw;

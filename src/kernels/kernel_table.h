@@ -1,8 +1,8 @@
 // The kernels of one SIMD target as function pointers. Each is one thread's piece of work on raw memory, checked by the
 // callers (linear.h, rows.h, attention.h), who also share the work out. Every target but "amx" gives the same bytes:
 // sums run over 16 lanes in ascending order and one fixed tree (simd/vec16.h), so results depend neither on the target
-// nor on how the work was cut. "amx" is "avx512" with other matrix products (amx_linear.h); how the work was cut doesn't
-// matter there either.
+// nor on how the work was cut. "amx" is "avx512" with other matrix products (amx_linear.h); how the work was cut
+// doesn't matter there either.
 #pragma once
 
 #include <cstddef>
@@ -110,8 +110,8 @@ struct MatrixArgs {
   bool bf16 = false;
   std::byte* scratch = nullptr;  // matrix_scratch_bytes(m, n), at a multiple of 64
 };
-inline constexpr std::int64_t kMatrixGroupRows = 8;   // rows of x that are packed together
-inline constexpr std::int64_t kMatrixBlockRows = 32;  // rows of w that are multiplied together
+inline constexpr std::int64_t kMatrixGroupRows = 8;    // rows of x that are packed together
+inline constexpr std::int64_t kMatrixBlockRows = 32;   // rows of w that are multiplied together
 inline constexpr std::int64_t kMatrixPanelRows = 256;  // rows of x for which rows of w are decoded once
 // All null where a target has none.
 struct MatrixKernels {
@@ -167,7 +167,8 @@ struct KernelTable {
   void (*multiply_stored)(const RawWeight& weight, std::int64_t row, const MultiplyArgs& args) = nullptr;
   // NVFP4 weights (none in "ref", which takes the two above), with x in integers of 16 bits and of 8.
   Nvfp4Kernels nvfp4, nvfp4_int8;
-  // Where it takes a weight, it does so for any number of rows of x, but for NVFP4 from nvfp4.max_plane_rows + 1 rows on.
+  // Where it takes a weight, it does so for any number of rows of x, but for NVFP4 from nvfp4.max_plane_rows + 1 rows
+  // on.
   MatrixKernels matrix;
   // Products of many rows by packed tiles (none in "scalar" and "ref", which take decode_rows and multiply): `rows` <=
   // tile_m rows of x as a tile; tile_n decoded rows of w, `stride` floats apart and padded with zeros to a multiple of

@@ -141,8 +141,7 @@ void expect_the_same(const std::string& target, std::span<const float> base, con
     const Compute compute = *Compute::create(threads, target);
     expect_same_bytes(base, run_linear(compute, w, x, rows, options), target);
     for (const std::int64_t m : {1, 2, 3, 4, 5, 7, 8, 9, 11, 16, 17, 20, 32, 33, 47, 48, 53, 64, 65, 81}) {
-      const std::vector<float> part =
-          run_linear(compute, w, x.first(static_cast<std::size_t>(m * w.cols)), m, options);
+      const std::vector<float> part = run_linear(compute, w, x.first(static_cast<std::size_t>(m * w.cols)), m, options);
       expect_same_bytes(base.first(part.size()), part, target + " m " + std::to_string(m));
     }
   }
@@ -167,7 +166,7 @@ void expect_accurate_and_the_same(const WeightView& w, const LinearOptions& opti
     }
     const std::vector<float> own = run_linear(*Compute::create(1, target), w, x, kRows, options);
     // Two BF16 parts of x, or integers with a power of two for scale, leave something out.
-    const std::vector<double> parts = integer_bound(x, kRows, w, 32639 / 2.0);
+    const std::vector<double> parts = integer_bound(x, kRows, w, 65151 / 2.0);
     const double bf16 = w.format == WeightFormat::kNvfp4 ? 0 : 0x1p-17;
     for (std::size_t i = 0; i < own.size(); ++i)  // 16 sums in a tile, each tile, both parts, factors
       ASSERT_LE(std::abs(static_cast<double>(own[i]) - exact.value[i]),
@@ -214,7 +213,8 @@ TEST(Kernels, IntegersOfOddBlocks) {
       for (const std::string& target : available_simd_targets()) {
         const std::vector<float> got = run_linear(*Compute::create(1, target), w.view, x, m, {.int8 = int8});
         for (std::size_t i = 0; i < base.size(); ++i)
-          ASSERT_TRUE(std::isnan(base[i]) ? std::isnan(got[i]) : base[i] == got[i] || (target == "amx" && std::isfinite(got[i])))
+          ASSERT_TRUE(std::isnan(base[i]) ? std::isnan(got[i])
+                                          : base[i] == got[i] || (target == "amx" && std::isfinite(got[i])))
               << target << " at " << i;
       }
     }

@@ -1,5 +1,5 @@
-// Where the blocks and bytes of a group of 256 columns lie in a packed row: nvfp4_simd.h. Shared by the targets' integer
-// products and AMX's for few rows.
+// Where the blocks and bytes of a group of 256 columns lie in a packed row: nvfp4_simd.h. Shared by the targets'
+// integer products and AMX's for few rows.
 TETRAD_SIMD_INLINE std::int64_t nv_lane(std::int64_t block) { return 2 * (block % 8) + block / 8; }
 
 // 16 bytes of a block to their places in 4 planes.

@@ -45,8 +45,8 @@ struct ForwardOptions {
 
   bool computes_in_int8() const { return int8_inputs && activations != ActivationFormat::kNvfp4; }
 };
-inline std::string expert_inputs_name(const ForwardOptions& options) {
-  return options.computes_in_int8() ? "int8" : "int16";
+inline std::string expert_inputs_name(const ForwardOptions& options, const Compute& compute) {
+  return options.computes_in_int8() && compute.has_int8_inputs() ? "int8" : "int16";
 }
 
 struct ExpertActivity {

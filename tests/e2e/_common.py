@@ -52,6 +52,12 @@ def tensors(directory):
     return found
 
 
+def portable_target():
+    """The best SIMD target here that computes as all but "amx" do."""
+    targets = run("--version").stdout.split("SIMD targets here:")[1].split("\n")[0].replace(",", " ").split()
+    return next(target for target in targets if target != "amx")
+
+
 def logits_of(model, path, *flags, **environment):
     """What `tetrad logits` gives for the bundled ids, written to `path`."""
     run("logits", model, "--ids", MODEL / "reference" / "ids.json", "--output", path, "--overwrite", "--quiet", *flags, env={**os.environ, **environment})

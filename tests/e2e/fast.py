@@ -2,11 +2,13 @@
 """--fast: what 8-bit inputs of NVFP4 experts cost in KL divergence, and that every command means the same by it."""
 import json
 import math
+import os
 
-from _common import MODEL, SANITIZED, check, logits_of, run, scratch
+from _common import MODEL, SANITIZED, check, logits_of, portable_target, run, scratch
 from _server import Server
 
 base = scratch()
+os.environ["TETRAD_SIMD"] = portable_target()  # "amx" has no 8-bit inputs: see the end
 nvfp4 = base / "nvfp4"
 run("quantize", MODEL, nvfp4, "--algorithm", "max", "--quiet")
 for command in ("eval", "logits", "generate", "chat", "bench", "serve"):
@@ -73,4 +75,9 @@ other = exact.post("/v1/chat/completions", request)["choices"][0]
 check(choice["logprobs"] != other["logprobs"], "the server computes in 8 bits only when told to")
 check(json.loads(exact.get("/server_info").body)["expert_inputs"] == "int16", "server_info")
 check(exact.stop() == 0, "the server ends")
+
+os.environ["TETRAD_SIMD"] = "amx"
+if run("--version").stdout.split("SIMD targets here:")[1].split()[0].strip(",") == "amx":
+    check(logits("--fast") == logits(), "AMX: 16 bits with --fast too")
+    check(json.loads(run(*bench, "--fast").stdout)["expert_inputs"] == "int16", "AMX: says so")
 print(f"8-bit inputs: KLD {own:.1e}, {100 * own / quantization:.1f} % of the quantization's {quantization:.1e}; together {both:.1e}; on the reference ids {by_fast:.1e}, BF16 arithmetic {by_bf16:.1e}")

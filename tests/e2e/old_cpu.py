@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 
-from _common import MODEL, TETRAD, check, scratch
+from _common import MODEL, TETRAD, check, portable_target, scratch
 
 QEMU = shutil.which("qemu-x86_64")
 if not QEMU:
@@ -24,6 +24,8 @@ TASKS = {
 def results(name, command):
     """Runs everything by `command`; the bytes that came out."""
     environment = {key: value for key, value in os.environ.items() if key != "TETRAD_SIMD"}
+    if not command:
+        environment["TETRAD_SIMD"] = portable_target()
 
     def execute(*arguments):
         done = subprocess.run([*command, TETRAD, *map(str, arguments), "--threads", "2"], capture_output=True, timeout=900, env=environment)

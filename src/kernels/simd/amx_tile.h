@@ -6,9 +6,7 @@ struct alignas(64) AmxShape {
   std::uint8_t rows[16] = {};
 };
 
-TETRAD_SIMD_INLINE void amx_configure(const AmxShape& shape) {
-  __asm__ volatile("ldtilecfg %0" : : "m"(shape));
-}
+TETRAD_SIMD_INLINE void amx_configure(const AmxShape& shape) { __asm__ volatile("ldtilecfg %0" : : "m"(shape)); }
 TETRAD_SIMD_INLINE void amx_release() { __asm__ volatile("tilerelease"); }
 
 template <int kTile>
