@@ -233,6 +233,7 @@ Json to_json(const Machine& measured, const Compute& compute, const std::vector<
                      {"stream_read_gbs", machine.stream_read_gbs},
                      {"peak_gflops", machine.peak_gflops},
                      {"peak_int8_gops", machine.peak_int8_gops}};
+  if (machine.peak_bf16_gflops > 0) json["machine"]["peak_bf16_gflops"] = machine.peak_bf16_gflops;
   if (measured.disk_gbs > 0) json["machine"]["disk_read_gbs"] = measured.disk_gbs;
   json["prefill"] = json["decode"] = Json::array();
   for (const Prefill& p : prefills) {
@@ -273,8 +274,9 @@ std::string to_text(const Machine& measured, const Compute& compute, const std::
                     const std::vector<Decode>& decodes, double flops_per_token) {
   const MachineLimits& machine = measured.limits;
   std::string text = fmt::format(
-      "{}, {} threads, {}: reads {:.1f} GB/s; {:.0f} GFLOP/s in F32, {:.0f} GOP/s in int8 at most\n\n", machine.cpu,
-      compute.pool().size(), compute.simd(), machine.stream_read_gbs, machine.peak_gflops, machine.peak_int8_gops);
+      "{}, {} threads, {}: reads {:.1f} GB/s; {:.0f} GFLOP/s in F32, {:.0f} GOP/s in int8{} at most\n\n", machine.cpu,
+      compute.pool().size(), compute.simd(), machine.stream_read_gbs, machine.peak_gflops, machine.peak_int8_gops,
+      machine.peak_bf16_gflops > 0 ? fmt::format(", {:.0f} GFLOP/s in BF16 tiles", machine.peak_bf16_gflops) : "");
   text += fmt::format("{:<8} {:>12} {:>20} {:>18}\n", "prefill", "tokens/s", "min .. max", "of F32 peak");
   for (const Prefill& p : prefills)
     text += fmt::format("{:<8} {:>12.1f} {:>20} {:>17.0f}%\n", p.tokens, p.rate.median,

@@ -5,50 +5,79 @@
 // j in the upper ones, so that each half of a pair meets one scale (amx_linear.h). Pair p is column 4 (p mod 4) + p / 4
 // of both blocks.
 //   kBF16, kFp8Block   the value itself, which is BF16 by definition
-//   kNvfp4             e2m1(code) * e4m3(scale): 2 and 4 significant bits, so 6 of BF16's 8
+//   kNvfp4             2^-112 e2m1(code) * e4m3(scale): 2 and 4 significant bits, so 6 of BF16's 8
 //   kInt8Row, kFp8Row  the code's value, FP8's divided by 256
 constexpr std::int64_t kUnitColumns = 128, kUnitTiles = 4, kTileRows = 16, kTileBytes = 1024, kTileColumns = 32;
 
-// All 16 products of a scale with codes, for each scale: one permutation decodes 32 columns. 8 KiB, of which scales
-// that occur are in use.
-struct alignas(64) Nvfp4Products {
-  std::uint16_t of[256][16];
+// NVFP4's codes are multiplied by their scales in F16, which is exact. Shifted by the three bits that F16 has more of
+// fraction, such a product is BF16 with another exponent: 2^-112 times its value. Inputs make up for a part of it, the
+// row's factor for the rest: products stay normal for inputs from 2^-76 to 2^37.
+constexpr float kNvfp4XScale = 0x1p90F, kNvfp4Factor = 0x1p22F;
+struct alignas(64) F16Codes {
+  std::uint16_t of[32];  // twice, for a permutation looks at 5 bits
 };
-constexpr Nvfp4Products make_nvfp4_products() {
-  Nvfp4Products products{};
-  for (unsigned scale = 0; scale < 256; ++scale)
-    for (unsigned code = 0; code < 16; ++code)
-      products.of[scale][code] = bf16_from_float(kE2m1Values[code] * e4m3_to_float(static_cast<std::uint8_t>(scale)));
-  return products;
+constexpr F16Codes make_f16_codes() {
+  F16Codes codes{};
+  for (unsigned i = 0; i < 32; ++i) codes.of[i] = f16_from_float(kE2m1Values[i % 16] * 256.0F);
+  return codes;
 }
-constexpr Nvfp4Products kNvfp4Products = make_nvfp4_products();
+constexpr F16Codes kF16Codes = make_f16_codes();
 
 constexpr std::int64_t nvfp4_pair_column(std::int64_t p) { return 4 * (p % 4) + p / 4; }
 
-// 32 bytes of codes and 4 scales of each half of the group.
-TETRAD_SIMD_INLINE void nvfp4_unit(const std::byte* codes, const std::byte* scales, std::byte* out) {
-  // Quarter c of a register takes nibble c of each word; a permutation of 32 words looks at 5 bits of them: the code,
-  // and which scale's table.
-  const __m512i shifts = _mm512_set_epi64(0x000C000C000C000C, 0x000C000C000C000C, 0x0008000800080008,
-                                          0x0008000800080008, 0x0004000400040004, 0x0004000400040004, 0, 0);
-  const __m512i code_bits = _mm512_set1_epi16(0x0F), second = _mm512_set1_epi32(0x00100000);
+// NaN where a scale is: out is a row of the unit's first tile.
+[[gnu::noinline, gnu::cold]] inline void nvfp4_unit_nan(const std::byte* scales, std::byte* out) {
+  for (int half = 0; half < 2; ++half)
+    for (int t = 0; t < int{kUnitTiles}; ++t) {
+      if ((scales[8 * half + t] & std::byte{0x7F}) != std::byte{0x7F}) continue;
+      for (int p = 0; p < 16; ++p) {
+        constexpr std::uint16_t kNan = 0x7FC0;
+        __builtin_memcpy(out + kTileBytes * t + 4 * p + 2 * half, &kNan, 2);
+      }
+    }
+}
+
+// Kept in registers: what the compiler knows to be constant it makes anew for each row.
+struct Nvfp4Constants {
+  __m512i shifts, table, bits;
+  __m128i scale_bits, magnitude;
+};
+TETRAD_SIMD_INLINE Nvfp4Constants nvfp4_constants() {
+  // Quarter c of a register takes nibble c of each word.
+  __m512i shifts = _mm512_set_epi64(0x000C000C000C000C, 0x000C000C000C000C, 0x0008000800080008, 0x0008000800080008,
+                                    0x0004000400040004, 0x0004000400040004, 0, 0);
+  __m512i table = _mm512_load_si512(kF16Codes.of), bits = _mm512_set1_epi16(static_cast<short>(0x8FFF));
+  __m128i scale_bits = _mm_set1_epi16(static_cast<short>(0xBFFF)), magnitude = _mm_set1_epi16(0x7F);
+  __asm__("" : "+v"(shifts), "+v"(table), "+v"(bits), "+v"(scale_bits), "+v"(magnitude));
+  return {shifts, table, bits, scale_bits, magnitude};
+}
+
+// 32 bytes of codes and 4 scales of each half of the group. Returns whether a scale is NaN: then nvfp4_unit_nan is
+// needed, whose call in a loop would cost all that registers hold.
+TETRAD_SIMD_INLINE __mmask8 nvfp4_unit(const Nvfp4Constants& c, const std::byte* codes, const std::byte* scales,
+                                       std::byte* out) {
   const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i_u*>(codes));
   const __m256i b = _mm256_loadu_si256(reinterpret_cast<const __m256i_u*>(codes + 64));
   alignas(64) __m256i zipped[2] = {_mm256_unpacklo_epi16(a, b), _mm256_unpackhi_epi16(a, b)};
-  __asm__("" : "+m"(zipped));  // loads that broadcast cost no port that arithmetic needs
-  std::uint32_t scale_a, scale_b;
+  std::int32_t scale_a, scale_b;
   __builtin_memcpy(&scale_a, scales, 4);
   __builtin_memcpy(&scale_b, scales + 8, 4);
+  // E4M3's bits are F16's of 2^-8 times the value.
+  const __m128i wide = _mm_cvtepi8_epi16(_mm_unpacklo_epi8(_mm_cvtsi32_si128(scale_a), _mm_cvtsi32_si128(scale_b)));
+  alignas(16) __m128i pairs = _mm_and_si128(_mm_slli_epi16(wide, 7), c.scale_bits);
+  const __mmask8 nan = _mm_cmpeq_epi16_mask(_mm_and_si128(wide, c.magnitude), c.magnitude);
+  __asm__("" : "+m"(zipped), "+m"(pairs));  // loads that broadcast cost no port that arithmetic needs
 #pragma GCC unroll 4
   for (int t = 0; t < int{kUnitTiles}; ++t) {
     const auto* quarter = reinterpret_cast<const __m128i*>(&zipped[t % 2]) + t / 2;
-    const __m512i nibbles = _mm512_srlv_epi16(_mm512_broadcast_i32x4(_mm_load_si128(quarter)), shifts);
-    const __m512i index = _mm512_ternarylogic_epi64(nibbles, code_bits, second, 0xEA);  // a & b | c
-    const auto* one = reinterpret_cast<const __m256i*>(kNvfp4Products.of[scale_a >> (8 * t) & 0xFF]);
-    const auto* two = reinterpret_cast<const __m256i*>(kNvfp4Products.of[scale_b >> (8 * t) & 0xFF]);
-    const __m512i table = _mm512_inserti64x4(_mm512_castsi256_si512(_mm256_load_si256(one)), _mm256_load_si256(two), 1);
-    _mm512_storeu_si512(out + kTileBytes * t, _mm512_permutexvar_epi16(index, table));
+    const __m512i index = _mm512_srlv_epi16(_mm512_broadcast_i32x4(_mm_load_si128(quarter)), c.shifts);
+    const auto code = (__m512h)_mm512_permutexvar_epi16(index, c.table);
+    std::int32_t scale;
+    __builtin_memcpy(&scale, reinterpret_cast<const std::byte*>(&pairs) + 4 * t, 4);
+    const auto value = (__m512i)_mm512_mul_ph(code, (__m512h)_mm512_set1_epi32(scale));
+    _mm512_storeu_si512(out + kTileBytes * t, _mm512_and_si512(_mm512_srai_epi16(value, 3), c.bits));
   }
+  return nan;
 }
 
 TETRAD_SIMD_INLINE __m512i bf16_pair(F32x16 low, F32x16 high) { return (__m512i)_mm512_cvtne2ps_pbh(high.v, low.v); }
@@ -95,15 +124,30 @@ constexpr std::int64_t kUnitBytes = kFormat == WeightFormat::kBF16    ? 2 * kUni
                                     : kFormat == WeightFormat::kNvfp4 ? kUnitColumns / 2
                                                                       : kUnitColumns;
 
-// Row `row` of a unit as a row of its tiles, the first at out; columns behind the last are zero.
-TETRAD_SIMD_INLINE void decode_nvfp4_row(const RawWeight& w, std::int64_t row, std::int64_t unit, std::byte* out) {
-  const std::int64_t group = unit / 2, half = unit % 2;
-  const std::byte* codes = w.data + row * (w.cols / 2) + 128 * group;
-  const std::byte* scales = w.scales + row * w.scale_cols + 16 * group;
-  if ((group + 1) * kNvfp4Columns <= w.cols) return nvfp4_unit(codes + 32 * half, scales + 4 * half, out);
-  std::byte tail_codes[128], tail_scales[16];
-  nv_tail(w.cols, codes, scales, tail_codes, tail_scales);
-  nvfp4_unit(tail_codes + 32 * half, tail_scales + 4 * half, out);
+// Rows [row, row + count) of a unit as rows of its tiles, the first at out; columns behind the last are zero.
+TETRAD_SIMD_INLINE void decode_nvfp4_unit(const RawWeight& w, std::int64_t row, std::int64_t count, std::int64_t unit,
+                                          std::byte* out) {
+  const Nvfp4Constants constants = nvfp4_constants();
+  const std::int64_t group = unit / 2, half = unit % 2, code_stride = w.cols / 2, scale_stride = w.scale_cols;
+  const std::int64_t cols = w.cols;
+  const std::byte* codes = w.data + row * code_stride + 128 * group;
+  const std::byte* scales = w.scales + row * scale_stride + 16 * group;
+  if ((group + 1) * kNvfp4Columns > cols) {
+    for (std::int64_t i = 0; i < count; ++i) {
+      std::byte tail_codes[128], tail_scales[16];
+      nv_tail(cols, codes + i * code_stride, scales + i * scale_stride, tail_codes, tail_scales);
+      const __mmask8 nan = nvfp4_unit(constants, tail_codes + 32 * half, tail_scales + 4 * half, out + 64 * i);
+      if (nan != 0) nvfp4_unit_nan(tail_scales + 4 * half, out + 64 * i);
+    }
+    return;
+  }
+  codes += 32 * half;
+  scales += 4 * half;
+  __mmask8 nan = 0;
+  for (std::int64_t i = 0; i < count; ++i)
+    nan |= nvfp4_unit(constants, codes + i * code_stride, scales + i * scale_stride, out + 64 * i);
+  if (nan != 0)
+    for (std::int64_t i = 0; i < count; ++i) nvfp4_unit_nan(scales + i * scale_stride, out + 64 * i);
 }
 
 template <WeightFormat kFormat>
@@ -119,21 +163,16 @@ TETRAD_SIMD_INLINE void decode_row_unit(const RawWeight& w, std::int64_t row, st
   whole_unit<kFormat>(w, padded, scales, column, out);
 }
 
-// Rows [row, row + count).
 template <WeightFormat kFormat>
 TETRAD_SIMD_INLINE void decode_unit(const RawWeight& w, std::int64_t row, std::int64_t count, std::int64_t unit,
                                     std::byte* out) {
-  for (std::int64_t i = 0; i < count; ++i, out += 64) {
-    if constexpr (kFormat == WeightFormat::kNvfp4)
-      decode_nvfp4_row(w, row + i, unit, out);
-    else
-      decode_row_unit<kFormat>(w, row + i, unit, out);
-  }
+  if constexpr (kFormat == WeightFormat::kNvfp4) return decode_nvfp4_unit(w, row, count, unit, out);
+  for (std::int64_t i = 0; i < count; ++i, out += 64) decode_row_unit<kFormat>(w, row + i, unit, out);
 }
 
 // What the sums of rows [row, row + count <= 16) are to be multiplied with.
 inline F32x16 amx_factor(const RawWeight& w, std::int64_t row, std::int64_t count) {
-  if (w.format == WeightFormat::kNvfp4) return set1(w.tensor_scale);
+  if (w.format == WeightFormat::kNvfp4) return set1(w.tensor_scale * kNvfp4Factor);
   if (w.format != WeightFormat::kInt8Row && w.format != WeightFormat::kFp8Row) return set1(1.0F);
   alignas(64) float scales[16] = {};
   __builtin_memcpy(scales, w.scales + 4 * row, static_cast<std::size_t>(4 * count));

@@ -84,8 +84,9 @@ void pack_matrix_nvfp4(const float* x, std::int64_t x_stride, std::int64_t rows,
         const float* row = x + i * x_stride;
         const NvParts a = nv_parts(nv_block(row, cols, begin + 16 * block));
         const NvParts b = nv_parts(nv_block(row, cols, begin + 128 + 16 * block));
-        amx_store_halves(a.high * set1(256.0F * a.scale), b.high * set1(256.0F * b.scale), tile.pairs[i]);
-        amx_store_halves(a.low * set1(a.scale), b.low * set1(b.scale), tile.pairs[rows + i]);
+        const F32x16 a_scale = set1(kNvfp4XScale * a.scale), b_scale = set1(kNvfp4XScale * b.scale);
+        amx_store_halves(a.high * set1(256.0F) * a_scale, b.high * set1(256.0F) * b_scale, tile.pairs[i]);
+        amx_store_halves(a.low * a_scale, b.low * b_scale, tile.pairs[rows + i]);
       }
       out = amx_write_tile(tile, rows, true, out);
     }
@@ -405,8 +406,22 @@ void multiply_matrix(const RawWeight& w, std::int64_t row, const MatrixArgs& arg
   }
 }
 
+std::int64_t peak_matrix(std::int64_t rounds) {
+  alignas(64) std::uint16_t values[16][32];  // not zeros: those take less power, so the clock would be higher
+  for (unsigned i = 0; i < 16; ++i)
+    for (unsigned j = 0; j < 32; ++j)
+      values[i][j] = static_cast<std::uint16_t>(0x3F00 + (37 * i + 11 * j) % 200 + (i + j) % 2 * 0x8000);
+  const AmxGroup group = {reinterpret_cast<const std::byte*>(values), 0, kGroupRows, 64};
+  amx_shape(group, group);
+  amx_resume<true>(nullptr, true);
+  amx_load_step<true, false>(group.x, group.x, 64, group, group, 0);
+  for (std::int64_t round = 0; round < rounds; ++round) amx_multiply_step<true>();
+  amx_release();
+  return rounds * 4 * 16 * 16 * 32 * 2;
+}
+
 void fill_matrix(KernelTable& table) {
-  table.matrix = {matrix_takes, pack_matrix_x, multiply_matrix};
+  table.matrix = {matrix_takes, pack_matrix_x, multiply_matrix, peak_matrix};
   table.nvfp4 = {};
   table.nvfp4.group_bytes = kNvPartsBytes;
   table.nvfp4.max_plane_rows = kNvPartsRows;

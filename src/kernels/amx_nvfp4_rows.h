@@ -15,11 +15,11 @@ struct NvParts {
   float scale;
 };
 // Blocks of smaller values count as zero: products of low parts would come below F32's normal range, where tiles count
-// them as zero themselves.
-constexpr float kNvPartsSmallest = 0x1p-80F;
+// them as zero themselves. Larger ones count as not finite: as tiles scale them they would not be.
+constexpr float kNvPartsSmallest = 0x1p-76F, kNvPartsLargest = 0x1p37F;
 TETRAD_SIMD_INLINE NvParts nv_parts(F32x16 x) {
   const float largest = hmax(abs(x));
-  const bool finite = mask_bits(less_equal(abs(x), set1(3.402823466e38F))) == 0xFFFFU;
+  const bool finite = mask_bits(less_equal(abs(x), set1(kNvPartsLargest))) == 0xFFFFU;
   if (!finite || !(largest >= kNvPartsSmallest)) {
     const float scale = finite ? 0.0F : __builtin_nanf("");
     return {zero(), zero(), scale};

@@ -37,15 +37,14 @@ bool has_avx512() {
          __builtin_cpu_supports("avx512vnni");
 }
 
-// GCC 12 can't be asked for AMX by name.
+// What GCC 12 can't be asked for by name.
+bool has_amx_bits() {
+  constexpr unsigned kBf16 = 1U << 22, kFp16 = 1U << 23, kTiles = 1U << 24, kAll = kBf16 | kFp16 | kTiles;
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && (edx & kAll) == kAll;
+}
 bool has_amx() {
-  static const bool kHas = [] {
-    if (!has_avx512() || !__builtin_cpu_supports("avx512bf16")) return false;
-    constexpr unsigned kBf16 = 1U << 22, kTiles = 1U << 24;
-    unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
-    return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && (edx & (kBf16 | kTiles)) == (kBf16 | kTiles) &&
-           amx::permitted();
-  }();
+  static const bool kHas = has_avx512() && __builtin_cpu_supports("avx512bf16") && has_amx_bits() && amx::permitted();
   return kHas;
 }
 

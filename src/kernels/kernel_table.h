@@ -120,6 +120,9 @@ struct MatrixKernels {
   void (*pack_x)(const float* x, std::int64_t x_stride, std::int64_t rows, std::int64_t cols, bool nvfp4,
                  std::byte* out) = nullptr;
   void (*multiply)(const RawWeight& weight, std::int64_t row, const MatrixArgs& args) = nullptr;
+  // As many independent BF16 multiplies as the unit takes, without loads; returns their operations, multiplications and
+  // additions.
+  std::int64_t (*peak)(std::int64_t rounds) = nullptr;
 };
 inline std::int64_t matrix_group_bytes(std::int64_t cols) { return (cols + 255) / 256 * 8192; }
 // A chunk of w, 512 columns in BF16, and sums of two parts for as many rows of x as a panel has at most.

@@ -13,6 +13,8 @@
 #include <fstream>
 #include <vector>
 
+#include "kernels/kernel_table.h"
+
 namespace tetrad {
 namespace {
 
@@ -28,7 +30,7 @@ double wall_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-enum class Peak { kF32, kInt8 };
+enum class Peak { kF32, kInt8, kMatrix };
 
 // Runs the loop and returns its operations.
 std::int64_t run_peak(const std::string& simd, Peak peak, std::int64_t rounds, float* out) {
@@ -45,6 +47,7 @@ std::int64_t run_peak(const std::string& simd, Peak peak, std::int64_t rounds, f
   return (f32 ? scalar::kPeakFlopsPerRound : scalar::kPeakInt8OpsPerRound) * rounds;
 }
 
+constexpr std::int64_t kMatrixRounds = 500'000;  // 10 ms
 std::int64_t rounds_of(const std::string& simd) { return simd == "scalar" || simd == "ref" ? 100'000 : 3'000'000; }
 
 std::uint64_t sum_of(const std::uint64_t* words, std::size_t count) {
@@ -100,7 +103,8 @@ double pool_rate(const Compute& compute, Peak peak) {
     const double begin = wall_seconds();
     compute.pool().run(compute.pool().size(), [&](std::size_t, std::size_t) {
       std::vector<float> out(512, 1e-3F);
-      operations += run_peak(compute.simd(), peak, rounds_of(compute.simd()), out.data());
+      operations += peak == Peak::kMatrix ? compute.kernels().matrix.peak(kMatrixRounds)
+                                          : run_peak(compute.simd(), peak, rounds_of(compute.simd()), out.data());
     });
     best = std::max(best, static_cast<double>(operations) / (wall_seconds() - begin) / 1e9);
   }
@@ -115,6 +119,7 @@ MachineLimits measure_machine(const Compute& compute) {
   limits.stream_read_gbs = read_gbs(compute.pool());
   limits.peak_gflops = pool_rate(compute, Peak::kF32);
   limits.peak_int8_gops = pool_rate(compute, Peak::kInt8);
+  if (compute.kernels().matrix.peak != nullptr) limits.peak_bf16_gflops = pool_rate(compute, Peak::kMatrix);
   return limits;
 }
 
