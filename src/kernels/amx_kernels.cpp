@@ -25,7 +25,7 @@
 #define TETRAD_SIMD_SCALAR 3
 #define TETRAD_SIMD_TARGET TETRAD_SIMD_AVX512
 #if defined(__clang__)
-#pragma clang attribute push(                                                                          \
+#pragma clang attribute push(                                                                                     \
     __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512bf16,avx512fp16,avx2,fma,f16c"))), \
     apply_to = function)
 #else

@@ -1,0 +1,90 @@
+// Products of up to two groups of x on AMX: amx_linear.h. Weights are decoded between the multiplies, and read once.
+// Rows [first, first + 8) of a block of 32 in the unit's tiles; those that are not there stay as they are, zero.
+template <WeightFormat kFormat>
+TETRAD_SIMD_INLINE void amx_decode_rows(const RawWeight& w, std::int64_t row, std::int64_t rows, std::int64_t first,
+                                        std::int64_t unit, std::byte* out) {
+  const std::int64_t left = rows - first, count = left < 8 ? left : 8;
+  if (count > 0)
+    decode_unit<kFormat>(w, row + first, count, unit,
+                         out + first / kTileRows * (kUnitTiles * kTileBytes) + first % kTileRows * 64);
+}
+
+// The next block's codes are fetched in the order of their addresses: linear_simd.h says why.
+template <WeightFormat kFormat>
+TETRAD_SIMD_INLINE void amx_fetch(const RawWeight& w, std::int64_t row, std::int64_t unit, std::int64_t eighth) {
+  constexpr std::int64_t kBytes = kUnitBytes<kFormat> * kBlockRows / 8;
+  const std::int64_t row_bytes = w.cols * kUnitBytes<kFormat> / kUnitColumns;
+  const std::byte* ahead = w.data + (row + kBlockRows) * row_bytes + (8 * unit + eighth) * kBytes;
+#pragma GCC unroll 16
+  for (std::int64_t i = 0; i < kBytes; i += 64) __builtin_prefetch(ahead + i, 0, 2);
+  if constexpr (kFormat == WeightFormat::kNvfp4)
+    if (eighth % 2 == 0)
+      __builtin_prefetch(w.scales + (row + kBlockRows) * w.scale_cols + (4 * unit + eighth / 2) * 64, 0, 2);
+}
+
+// A unit is decoded two ahead of its multiplies: a tile can't be loaded while its stores wait to reach L1.
+constexpr std::int64_t kHalf = kUnitTiles * kTileBytes, kAhead = 2;
+template <bool kTwo>
+TETRAD_SIMD_INLINE void amx_load_ring(const std::byte* ring, const AmxGroup& one, const AmxGroup& two,
+                                      std::int64_t step) {
+  const std::byte* a = ring + step / kUnitTiles % (kAhead + 1) * (2 * kHalf) + step % kUnitTiles * kTileBytes;
+  amx_load_step<kTwo, false>(a, a + kHalf, 64, one, two, step);
+}
+
+// 32 rows of w, decoded between the multiplies. The rows of x are those of one group or two.
+template <WeightFormat kFormat, bool kTwo>
+inline void amx_stream_block(const RawWeight& w, std::int64_t row, const MatrixArgs& args, std::int64_t n,
+                             const AmxGroup& one, const AmxGroup& two) {
+  alignas(64) std::byte ring[kAhead + 1][2 * kHalf];
+  const std::int64_t units = amx_units<kFormat>(w.cols), steps = amx_steps_of<kFormat>(w.cols);
+  const std::int64_t rows = args.n - n < kBlockRows ? args.n - n : kBlockRows;
+  if (rows < kBlockRows) __builtin_memset(ring, 0, sizeof ring);
+  amx_zero<kSum00>();
+  amx_zero<kSum10>();
+  amx_zero<kSum01>();
+  amx_zero<kSum11>();
+  for (std::int64_t unit = 0; unit < kAhead && unit < units; ++unit)
+    for (std::int64_t first = 0; first < kBlockRows; first += 8)
+      amx_decode_rows<kFormat>(w, row + n, rows, first, unit, ring[unit]);
+  amx_load_ring<kTwo>(ring[0], one, two, 0);
+  for (std::int64_t unit = 0; unit < units; ++unit)
+    for (std::int64_t t = 0; t < kUnitTiles; ++t) {
+      const std::int64_t step = unit * kUnitTiles + t;
+      if (step < steps) amx_multiply_step<kTwo>();
+      if (step + 1 < steps) amx_load_ring<kTwo>(ring[0], one, two, step + 1);
+      amx_fetch<kFormat>(w, row + n, unit, 2 * t);
+      amx_fetch<kFormat>(w, row + n, unit, 2 * t + 1);
+      if (unit + kAhead < units)
+        amx_decode_rows<kFormat>(w, row + n, rows, 8 * t, unit + kAhead, ring[(unit + kAhead) % (kAhead + 1)]);
+    }
+  amx_finish_block(w, row, args, n, one, two, kTwo);
+}
+
+// BF16 as it is stored: whole tiles come from the weight itself.
+template <bool kTwo>
+inline void amx_bf16_block(const RawWeight& w, std::int64_t row, const MatrixArgs& args, std::int64_t n,
+                           const AmxGroup& one, const AmxGroup& two) {
+  amx_zero<kSum00>();
+  amx_zero<kSum10>();
+  amx_zero<kSum01>();
+  amx_zero<kSum11>();
+  const std::int64_t stride = 2 * w.cols;
+  const std::byte* a = w.data + (row + n) * stride;
+  for (std::int64_t step = 0; step < w.cols / kTileColumns; ++step) {
+    amx_load_step<kTwo, false>(a + 64 * step, a + kTileRows * stride + 64 * step, stride, one, two, step);
+    amx_multiply_step<kTwo>();
+  }
+  amx_finish_block(w, row, args, n, one, two, kTwo);
+}
+
+template <WeightFormat kFormat, bool kTwo>
+inline void amx_stream(const RawWeight& w, std::int64_t row, const MatrixArgs& args) {
+  const AmxGroup one = amx_group(args, 0), two = kTwo ? amx_group(args, 1) : one;
+  amx_shape(one, two);
+  for (std::int64_t n = 0; n < args.n; n += kBlockRows) {
+    if (kFormat == WeightFormat::kBF16 && args.n - n >= kBlockRows && w.cols % kTileColumns == 0)
+      amx_bf16_block<kTwo>(w, row, args, n, one, two);
+    else
+      amx_stream_block<kFormat, kTwo>(w, row, args, n, one, two);
+  }
+}
