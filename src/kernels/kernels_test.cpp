@@ -140,7 +140,8 @@ void expect_the_same(const std::string& target, std::span<const float> base, con
   for (const std::size_t threads : {1U, 3U}) {
     const Compute compute = *Compute::create(threads, target);
     expect_same_bytes(base, run_linear(compute, w, x, rows, options), target);
-    for (const std::int64_t m : {1, 2, 3, 4, 5, 7, 8, 9, 11, 16, 17, 20, 32, 33, 47, 48, 53, 64, 65, 81}) {
+    for (const std::int64_t m : {1, 2, 3, 4, 5, 7, 8, 9, 11, 16, 17, 20, 32, 33, 47, 48, 53, 64, 65, 81, 256, 257}) {
+      if (m >= rows) continue;
       const std::vector<float> part = run_linear(compute, w, x.first(static_cast<std::size_t>(m * w.cols)), m, options);
       expect_same_bytes(base.first(part.size()), part, target + " m " + std::to_string(m));
     }
@@ -148,14 +149,13 @@ void expect_the_same(const std::string& target, std::span<const float> base, con
 }
 
 // Every way through linear() against the oracle and, byte for byte, against the scalar target with all rows at once;
-// "amx" against itself.
-void expect_accurate_and_the_same(const WeightView& w, const LinearOptions& options) {
-  constexpr std::int64_t kRows = 81;  // more than any limit between one way and the next
+// "amx" against itself. 82 rows are more than any limit between one way and the next, but one of AMX's.
+void expect_accurate_and_the_same(const WeightView& w, const LinearOptions& options, std::int64_t rows = 82) {
   const std::int64_t cols = w.cols;
-  const std::vector<float> x = normal_values(static_cast<std::size_t>(kRows * cols), 3);
-  const ref::Product exact = ref::linear(x, kRows, w);
-  const std::vector<float> base = run_linear(*Compute::create(1, "scalar"), w, x, kRows, options);
-  const std::vector<double> integers = integer_bound(x, kRows, w, options.int8 ? 127 : 32639);
+  const std::vector<float> x = normal_values(static_cast<std::size_t>(rows * cols), 3);
+  const ref::Product exact = ref::linear(x, rows, w);
+  const std::vector<float> base = run_linear(*Compute::create(1, "scalar"), w, x, rows, options);
+  const std::vector<double> integers = integer_bound(x, rows, w, options.int8 ? 127 : 32639);
   for (std::size_t i = 0; i < base.size(); ++i)  // cols / 16 + 4 roundings in a row at most
     ASSERT_LE(std::abs(static_cast<double>(base[i]) - exact.value[i]),
               (static_cast<double>(cols) / 16 + 5) * kEpsilon * exact.norm[i] + integers[i]);
@@ -164,9 +164,9 @@ void expect_accurate_and_the_same(const WeightView& w, const LinearOptions& opti
       expect_the_same(target, base, w, x, options);
       continue;
     }
-    const std::vector<float> own = run_linear(*Compute::create(1, target), w, x, kRows, options);
+    const std::vector<float> own = run_linear(*Compute::create(1, target), w, x, rows, options);
     // Two BF16 parts of x, or integers with a power of two for scale, leave something out.
-    const std::vector<double> parts = integer_bound(x, kRows, w, 65151 / 2.0);
+    const std::vector<double> parts = integer_bound(x, rows, w, 65151 / 2.0);
     const double bf16 = w.format == WeightFormat::kNvfp4 ? 0 : 0x1p-17;
     for (std::size_t i = 0; i < own.size(); ++i)  // 16 sums in a tile, each tile, both parts, factors
       ASSERT_LE(std::abs(static_cast<double>(own[i]) - exact.value[i]),
@@ -188,6 +188,14 @@ TEST(Kernels, LinearIsAccurateAndTheSameEverywhere) {
 TEST(Kernels, ManyColumnsAreAccurateAndTheSameEverywhere) {
   for (const WeightFormat format : {WeightFormat::kF32, WeightFormat::kBF16, WeightFormat::kInt8Row})
     expect_accurate_and_the_same(make_weight(format, 41, 1616, 9).view, {});
+}
+
+// More rows than AMX decodes weights for at a time; more columns than it takes at a time with few rows.
+TEST(Kernels, ManyRowsOrColumnsAreAccurateAndTheSameEverywhere) {
+  for (const WeightFormat format : {WeightFormat::kNvfp4, WeightFormat::kBF16, WeightFormat::kFp8Block}) {
+    expect_accurate_and_the_same(make_weight(format, 40, 144, 9).view, {}, 275);
+    expect_accurate_and_the_same(make_weight(format, 21, 3344, 9).view, {}, 20);
+  }
 }
 
 // Whole groups of 256 columns, a part of one behind them, and a part alone; inputs of 16 and of 8 bits.
@@ -217,6 +225,21 @@ TEST(Kernels, IntegersOfOddBlocks) {
                                           : base[i] == got[i] || (target == "amx" && std::isfinite(got[i])))
               << target << " at " << i;
       }
+    }
+}
+
+// A block scale that is NaN makes its row's results NaN, and no other's.
+TEST(Kernels, ScalesThatAreNan) {
+  OwnedWeight w = make_weight(WeightFormat::kNvfp4, 40, 400, 3);
+  w.scales[1 + 7 * 25 + 13] = std::byte{0x7F};
+  w.scales[1 + 30 * 25 + 24] = std::byte{0xFF};
+  const std::vector<float> x = normal_values(std::size_t{70} * 400, 3);
+  for (const std::string& target : available_simd_targets())
+    for (const std::int64_t m : {1, 2, 3, 12, 70}) {
+      const std::vector<float> got =
+          run_linear(*Compute::create(1, target), w.view, std::span(x).first(static_cast<std::size_t>(m * 400)), m);
+      for (std::size_t i = 0; i < got.size(); ++i)
+        ASSERT_EQ(std::isnan(got[i]), i % 40 == 7 || i % 40 == 30) << target << " m " << m << " at " << i;
     }
 }
 
