@@ -46,12 +46,13 @@ inline void amx_stream_block(const RawWeight& w, std::int64_t row, const MatrixA
   for (std::int64_t unit = 0; unit < kAhead && unit < units; ++unit)
     for (std::int64_t first = 0; first < kBlockRows; first += 8)
       amx_decode_rows<kFormat>(w, row + n, rows, first, unit, ring[unit]);
-  amx_load_ring<kTwo>(ring[0], one, two, 0);
   for (std::int64_t unit = 0; unit < units; ++unit)
     for (std::int64_t t = 0; t < kUnitTiles; ++t) {
       const std::int64_t step = unit * kUnitTiles + t;
-      if (step < steps) amx_multiply_step<kTwo>();
-      if (step + 1 < steps) amx_load_ring<kTwo>(ring[0], one, two, step + 1);
+      if (step < steps) {
+        amx_load_ring<kTwo>(ring[0], one, two, step);
+        amx_multiply_step<kTwo>();
+      }
       amx_fetch<kFormat>(w, row + n, unit, 2 * t);
       amx_fetch<kFormat>(w, row + n, unit, 2 * t + 1);
       if (unit + kAhead < units)
