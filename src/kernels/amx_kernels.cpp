@@ -1,28 +1,10 @@
 // What AMX adds to the AVX-512 target. Compiled once, with target attributes: see simd/foreach_target.h.
-#if !defined(__clang__)  // as in foreach_target.h
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-#include <immintrin.h>
-#if !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <cmath>
-#include <cstring>
-
 #include "kernels/kernel_table.h"
-#include "numeric/bf16.h"
-#include "numeric/e2m1.h"
-#include "numeric/e4m3.h"
+#include "kernels/simd/intrinsics.h"
 
-#define TETRAD_SIMD_INLINE [[gnu::always_inline]] inline
-#define TETRAD_SIMD_AVX512 1
-#define TETRAD_SIMD_AVX2 2
-#define TETRAD_SIMD_SCALAR 3
 #define TETRAD_SIMD_TARGET TETRAD_SIMD_AVX512
 #if defined(__clang__)
 #pragma clang attribute push(                                                                                     \

@@ -86,6 +86,13 @@ TETRAD_SIMD_INLINE void amx_finish_block(const RawWeight& w, std::int64_t row, c
   amx_finish<kSum11>(w, row, args, n + kTileRows, two);
 }
 
+template <bool kTwo>
+TETRAD_SIMD_INLINE void amx_zero_sums() {
+  amx_zero<kSum00>();
+  amx_zero<kSum10>();
+  if constexpr (kTwo) amx_zero<kSum01>();
+  if constexpr (kTwo) amx_zero<kSum11>();
+}
 template <bool kTwo, bool kOnce>
 TETRAD_SIMD_INLINE void amx_load_step(const std::byte* a0, const std::byte* a1, std::int64_t a_stride,
                                       const AmxGroup& one, const AmxGroup& two, std::int64_t step) {
@@ -166,7 +173,7 @@ std::int64_t peak_matrix(std::int64_t rounds) {
       values[i][j] = static_cast<std::uint16_t>(0x3F00 + (37 * i + 11 * j) % 200 + (i + j) % 2 * 0x8000);
   const AmxGroup group = {reinterpret_cast<const std::byte*>(values), 0, kGroupRows, 64};
   amx_shape(group, group);
-  amx_resume<true>(nullptr, true);
+  amx_zero_sums<true>();
   amx_load_step<true, false>(group.x, group.x, 64, group, group, 0);
   for (std::int64_t round = 0; round < rounds; ++round) amx_multiply_step<true>();
   amx_release();

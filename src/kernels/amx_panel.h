@@ -26,13 +26,7 @@ inline void amx_fill_chunk(const RawWeight& w, std::int64_t row, std::int64_t ro
 
 template <bool kTwo>
 TETRAD_SIMD_INLINE void amx_resume(const std::byte* sums, bool first) {
-  if (first) {
-    amx_zero<kSum00>();
-    amx_zero<kSum10>();
-    if (kTwo) amx_zero<kSum01>();
-    if (kTwo) amx_zero<kSum11>();
-    return;
-  }
+  if (first) return amx_zero_sums<kTwo>();
   amx_load<kSum00>(sums, 64);
   amx_load<kSum10>(sums + kTileBytes, 64);
   if (kTwo) amx_load<kSum01>(sums + 2 * kTileBytes, 64);

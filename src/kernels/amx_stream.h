@@ -11,15 +11,14 @@ TETRAD_SIMD_INLINE void amx_decode_rows(const RawWeight& w, std::int64_t row, st
 
 // The next block's codes are fetched in the order of their addresses: linear_simd.h says why.
 template <WeightFormat kFormat>
-TETRAD_SIMD_INLINE void amx_fetch(const RawWeight& w, std::int64_t row, std::int64_t unit, std::int64_t eighth) {
-  constexpr std::int64_t kBytes = kUnitBytes<kFormat> * kBlockRows / 8;
+TETRAD_SIMD_INLINE void amx_fetch(const RawWeight& w, std::int64_t row, std::int64_t step) {
+  constexpr std::int64_t kBytes = kUnitBytes<kFormat> * kBlockRows / kUnitTiles;
   const std::int64_t row_bytes = w.cols * kUnitBytes<kFormat> / kUnitColumns;
-  const std::byte* ahead = w.data + (row + kBlockRows) * row_bytes + (8 * unit + eighth) * kBytes;
-#pragma GCC unroll 16
+  const std::byte* ahead = w.data + (row + kBlockRows) * row_bytes + step * kBytes;
+#pragma GCC unroll 32
   for (std::int64_t i = 0; i < kBytes; i += 64) __builtin_prefetch(ahead + i, 0, 2);
   if constexpr (kFormat == WeightFormat::kNvfp4)
-    if (eighth % 2 == 0)
-      __builtin_prefetch(w.scales + (row + kBlockRows) * w.scale_cols + (4 * unit + eighth / 2) * 64, 0, 2);
+    __builtin_prefetch(w.scales + (row + kBlockRows) * w.scale_cols + step * 64, 0, 2);
 }
 
 // A unit is decoded two ahead of its multiplies: a tile can't be loaded while its stores wait to reach L1.
@@ -39,10 +38,7 @@ inline void amx_stream_block(const RawWeight& w, std::int64_t row, const MatrixA
   const std::int64_t units = amx_units<kFormat>(w.cols), steps = amx_steps_of<kFormat>(w.cols);
   const std::int64_t rows = args.n - n < kBlockRows ? args.n - n : kBlockRows;
   if (rows < kBlockRows) __builtin_memset(ring, 0, sizeof ring);
-  amx_zero<kSum00>();
-  amx_zero<kSum10>();
-  amx_zero<kSum01>();
-  amx_zero<kSum11>();
+  amx_zero_sums<kTwo>();
   for (std::int64_t unit = 0; unit < kAhead && unit < units; ++unit)
     for (std::int64_t first = 0; first < kBlockRows; first += 8)
       amx_decode_rows<kFormat>(w, row + n, rows, first, unit, ring[unit]);
@@ -53,8 +49,7 @@ inline void amx_stream_block(const RawWeight& w, std::int64_t row, const MatrixA
         amx_load_ring<kTwo>(ring[0], one, two, step);
         amx_multiply_step<kTwo>();
       }
-      amx_fetch<kFormat>(w, row + n, unit, 2 * t);
-      amx_fetch<kFormat>(w, row + n, unit, 2 * t + 1);
+      amx_fetch<kFormat>(w, row + n, step);
       if (unit + kAhead < units)
         amx_decode_rows<kFormat>(w, row + n, rows, 8 * t, unit + kAhead, ring[(unit + kAhead) % (kAhead + 1)]);
     }
@@ -65,10 +60,7 @@ inline void amx_stream_block(const RawWeight& w, std::int64_t row, const MatrixA
 template <bool kTwo>
 inline void amx_bf16_block(const RawWeight& w, std::int64_t row, const MatrixArgs& args, std::int64_t n,
                            const AmxGroup& one, const AmxGroup& two) {
-  amx_zero<kSum00>();
-  amx_zero<kSum10>();
-  amx_zero<kSum01>();
-  amx_zero<kSum11>();
+  amx_zero_sums<kTwo>();
   const std::int64_t stride = 2 * w.cols;
   const std::byte* a = w.data + (row + n) * stride;
   for (std::int64_t step = 0; step < w.cols / kTileColumns; ++step) {

@@ -76,6 +76,8 @@ std::vector<std::string> available_simd_targets() {
     return &kTable;                        \
   }()
 
+namespace {
+
 const KernelTable* amx_table() {
   static const KernelTable kTable = [] {
     KernelTable table = *kernel_table("avx512");
@@ -85,6 +87,8 @@ const KernelTable* amx_table() {
   }();
   return &kTable;
 }
+
+}  // namespace
 
 const KernelTable* kernel_table(const std::string& simd) {
   if (simd == "amx" && has_amx()) return amx_table();

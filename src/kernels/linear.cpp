@@ -170,6 +170,18 @@ void pack_inputs(const Compute& compute, const Ways& ways, std::span<const Packe
       units.empty() || units.front().pack->unit > 1 ? 1 : 4);
 }
 
+// What every kernel's arguments say of a task.
+template <class Args>
+Args args_of(const Tile& tile, bool bf16) {
+  Args args;
+  args.m = tile.job->m;
+  args.n = tile.rows;
+  args.y = tile.job->y + tile.row;
+  args.y_stride = tile.job->y_stride;
+  args.bf16 = bf16;
+  return args;
+}
+
 // Rows of a weight with many rows of x: decoded and packed tile_n rows at a time, so that they stay in L2.
 void run_packed_tile(const KernelTable& kernels, const Tile& tile, const std::byte* packed, Workspace& workspace,
                      std::size_t worker, bool bf16) {
@@ -179,16 +191,11 @@ void run_packed_tile(const KernelTable& kernels, const Tile& tile, const std::by
   const std::int64_t tile_floats = w_tile_floats(kernels, *job.weight), tiles = (tile.rows + unit - 1) / unit;
   float* panel = workspace.get(worker, tiles * tile_floats + unit * stride);
   float* decoded = panel + tiles * tile_floats;
-  TileArgs args;
+  auto args = args_of<TileArgs>(tile, bf16);
   args.x = reinterpret_cast<const float*>(packed + tile.packed->offset);
   args.w = panel;
   args.pairs = packs_pairs(kernels, *job.weight);
-  args.m = job.m;
-  args.n = tile.rows;
   args.cols = weight.cols;
-  args.y = job.y + tile.row;
-  args.y_stride = job.y_stride;
-  args.bf16 = bf16;
   for (std::int64_t t = 0; t < tiles; ++t) {
     const std::int64_t count = std::min(unit, tile.rows - t * unit);
     if (weight.format == WeightFormat::kBF16 && kernels.pack_bf16_w_tile != nullptr) {
@@ -206,15 +213,10 @@ void run_nvfp4_tile(const Nvfp4Kernels& nvfp4, const Tile& tile, const std::byte
                     std::size_t worker, bool bf16) {
   const LinearJob& job = *tile.job;
   const RawWeight weight = raw_weight(*job.weight);
-  Nvfp4Args args;
+  auto args = args_of<Nvfp4Args>(tile, bf16);
   args.x = packed + tile.packed->offset;
   args.x_stride = tile.packed->stride;
-  args.m = job.m;
-  args.n = tile.rows;
-  args.y = job.y + tile.row;
-  args.y_stride = job.y_stride;
   args.factor = nvfp4_factor(weight);
-  args.bf16 = bf16;
   if (tile.packed->packing == Packing::kPlanes) return nvfp4.multiply(weight, tile.row, args);
   const std::int64_t unit = nvfp4.tile_n, tile_bytes = nvfp4.w_tile_bytes(weight.cols);
   auto* panel = reinterpret_cast<std::byte*>(workspace.get(worker, nvfp4.panel_n / unit * tile_bytes / 4));
@@ -231,14 +233,9 @@ void run_nvfp4_tile(const Nvfp4Kernels& nvfp4, const Tile& tile, const std::byte
 void run_matrix_tile(const MatrixKernels& matrix, const Tile& tile, const std::byte* packed, Workspace& workspace,
                      std::size_t worker, bool bf16) {
   const LinearJob& job = *tile.job;
-  MatrixArgs args;
+  auto args = args_of<MatrixArgs>(tile, bf16);
   args.x = packed + tile.packed->offset;
   args.x_stride = tile.packed->stride;
-  args.m = job.m;
-  args.n = tile.rows;
-  args.y = job.y + tile.row;
-  args.y_stride = job.y_stride;
-  args.bf16 = bf16;
   args.scratch = reinterpret_cast<std::byte*>(workspace.get(worker, matrix_scratch_bytes(job.m, tile.rows) / 4));
   matrix.multiply(raw_weight(*job.weight), tile.row, args);
 }
@@ -248,14 +245,9 @@ void run_tile(const KernelTable& kernels, const Tile& tile, const std::byte* pac
   const LinearJob& job = *tile.job;
   const RawWeight weight = raw_weight(*job.weight);
   const bool spread = tile.packed->packing == Packing::kSpread;
-  MultiplyArgs args;
+  auto args = args_of<MultiplyArgs>(tile, bf16);
   args.x = spread ? reinterpret_cast<const float*>(packed + tile.packed->offset) : job.x;
   args.x_stride = spread ? spread_stride(weight.cols) : job.x_stride;
-  args.m = job.m;
-  args.n = tile.rows;
-  args.y = job.y + tile.row;
-  args.y_stride = job.y_stride;
-  args.bf16 = bf16;
   if (direct(kernels, job)) return kernels.multiply_stored(weight, tile.row, args);
 
   const std::int64_t k = padded(weight.cols);

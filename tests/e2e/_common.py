@@ -3,6 +3,7 @@ import array
 import atexit
 import hashlib
 import json
+import math
 import os
 import pathlib
 import shutil
@@ -64,6 +65,18 @@ def logits_of(model, path, *flags, **environment):
     data = path.read_bytes()
     (length,) = struct.unpack("<Q", data[:8])
     return array.array("f", data[8 + length:])
+
+
+def divergences(reference, other, width):
+    """KL divergence of each row of `width` logits."""
+    def log_softmax(row):
+        top = max(row)
+        total = math.log(sum(math.exp(x - top) for x in row)) + top
+        return [x - total for x in row]
+
+    for begin in range(0, len(reference), width):
+        p, q = (log_softmax(values[begin:begin + width]) for values in (reference, other))
+        yield sum(math.exp(a) * (a - b) for a, b in zip(p, q))
 
 
 def digest(directory):

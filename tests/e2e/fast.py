@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """--fast: what 8-bit inputs of NVFP4 experts cost in KL divergence, and that every command means the same by it."""
 import json
-import math
 import os
+import statistics
 
-from _common import MODEL, SANITIZED, check, logits_of, portable_target, run, scratch
+from _common import MODEL, SANITIZED, check, divergences, logits_of, portable_target, run, scratch
 from _server import Server
 
 base = scratch()
@@ -37,17 +37,9 @@ def logits(*flags, **environment):
     return logits_of(nvfp4, base / "logits.safetensors", *flags, **environment)
 
 
-def log_softmax(row):
-    top = max(row)
-    total = math.log(sum(math.exp(x - top) for x in row)) + top
-    return [x - total for x in row]
-
-
 def kld(reference, other):
     """Mean over the positions."""
-    begins = range(0, len(reference), VOCABULARY)
-    rows = ((log_softmax(reference[b:b + VOCABULARY]), log_softmax(other[b:b + VOCABULARY])) for b in begins)
-    return sum(math.exp(p) * (p - q) for a, b in rows for p, q in zip(a, b)) / len(begins)
+    return statistics.fmean(divergences(reference, other, VOCABULARY))
 
 
 expected, plain = logits("--fast"), logits()

@@ -2,11 +2,10 @@
 """One arithmetic: every SIMD target but "amx" and every number of threads gives the same bytes, "amx" almost the same numbers, and the oracle in double precision confirms them."""
 import array
 import json
-import math
 import os
 import struct
 
-from _common import MODEL, check, digest, portable_target, run, scratch
+from _common import MODEL, check, digest, divergences, portable_target, run, scratch
 
 base = scratch()
 targets = run("--version").stdout.split("SIMD targets here:")[1].split("\n")[0].replace(",", " ").split()
@@ -31,18 +30,6 @@ def floats(data):
 VOCABULARY = json.loads((MODEL / "config.json").read_text())["vocab_size"]
 
 
-def divergences(reference, other):
-    """KL divergence at each position."""
-    def log_softmax(row):
-        top = max(row)
-        total = math.log(sum(math.exp(x - top) for x in row)) + top
-        return [x - total for x in row]
-
-    for begin in range(0, len(reference), VOCABULARY):
-        p, q = (log_softmax(values[begin:begin + VOCABULARY]) for values in (reference, other))
-        yield sum(math.exp(a) * (a - b) for a, b in zip(p, q))
-
-
 environment = {**os.environ, "TETRAD_BACKEND": "ref"}
 run("logits", MODEL, "--ids", MODEL / "reference" / "ids.json", "--output", base / "oracle.safetensors", "--quiet", env=environment)
 oracle = floats((base / "oracle.safetensors").read_bytes())
@@ -61,7 +48,7 @@ for target in targets:
         check(got[0] == expected[0], f"logits: {target} with {threads} threads differs")
         check(got[1] == expected[1], f"quantize: {target} with {threads} threads differs")
     if target == "amx":
-        worst = max(divergences(floats(portable[0]), floats(expected[0])))
+        worst = max(divergences(floats(portable[0]), floats(expected[0]), VOCABULARY))
         check(abs(worst) < 1e-5, f"AMX is {worst} nats from the other targets")
         largest = from_oracle(floats(expected[0]))
         check(largest < 2e-4, f"AMX's logits are {largest} from the oracle's")

@@ -6,36 +6,11 @@
 // std templates and no lambdas in it - an instantiation made under the pragma could be the one the linker keeps for
 // everybody (raw pointers, __builtin_* and plain loops instead). Callers find the functions through
 // kernels/kernel_table.h. (Include guard on purpose absent: a .cpp may use it for several files.)
-#if !defined( \
-    __clang__)  // GCC 12: _mm512_undefined_ps() warns wherever it is inlined; the place that counts is the header's
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-#include <immintrin.h>
-#if !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
-
-#include <bit>
-#include <cmath>
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <span>
-
-#include "numeric/bf16.h"
-#include "numeric/e2m1.h"
-#include "numeric/e4m3.h"
+#include "kernels/simd/intrinsics.h"
 
 #ifndef TETRAD_SIMD_FILE
 #error "define TETRAD_SIMD_FILE before including foreach_target.h"
 #endif
-
-#define TETRAD_SIMD_INLINE [[gnu::always_inline]] inline
-#define TETRAD_SIMD_AVX512 1
-#define TETRAD_SIMD_AVX2 2
-#define TETRAD_SIMD_SCALAR 3
 
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c"))), \
