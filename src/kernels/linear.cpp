@@ -10,7 +10,8 @@ namespace {
 
 constexpr std::int64_t kPanelFloats =
     160 * 1024;  // 640 KiB of decoded weights: most of a 1 MiB L2; x is read once a panel
-constexpr std::int64_t kMaxTaskRows = 192;
+// Of weights that are read as they are stored, and of those that are packed for a matrix unit's panels.
+constexpr std::int64_t kMaxTaskRows = 384, kMaxPanelTaskRows = 192;
 
 std::int64_t padded(std::int64_t cols) { return (cols + 15) / 16 * 16; }
 std::int64_t spread_stride(std::int64_t cols) { return padded(cols) + 16; }
@@ -68,21 +69,20 @@ std::int64_t panel_rows(const KernelTable& kernels, const WeightView& w) {
   return std::clamp<std::int64_t>(tiles, 1, kernels.panel_n / kernels.tile_n) * kernels.tile_n;
 }
 
-std::int64_t matrix_rows(const LinearJob& job, std::size_t threads) {
-  const std::int64_t share = job.weight->rows / static_cast<std::int64_t>(4 * threads);
-  return std::clamp(share / kMatrixBlockRows * kMatrixBlockRows, kMatrixBlockRows, kMaxTaskRows);
+std::int64_t matrix_rows(const LinearJob& job, std::int64_t share) {
+  const std::int64_t most = job.m > 2 * kMatrixGroupRows ? kMaxPanelTaskRows : kMaxTaskRows;
+  return std::clamp(share / kMatrixBlockRows * kMatrixBlockRows, kMatrixBlockRows, most);
 }
 
-// Weight rows a task takes: as many as the panel holds, fewer when that leaves threads without work; a multiple of 48
-// fills the register blocks of all.
-std::int64_t task_rows(const Ways& ways, const LinearJob& job, Packing packing, std::size_t threads) {
-  if (packing == Packing::kMatrix) return matrix_rows(job, threads);
+// Weight rows a task takes: as many as the panel holds, not more than `share`, for every thread to have work; a
+// multiple of 48 fills the register blocks of all.
+std::int64_t task_rows(const Ways& ways, const LinearJob& job, Packing packing, std::int64_t share) {
+  if (packing == Packing::kMatrix) return matrix_rows(job, share);
   if (packing == Packing::kTiles) return panel_rows(ways.kernels, *job.weight);
   if (packing == Packing::kNvfp4Tiles) return std::max<std::int64_t>(96 / ways.nvfp4.panel_n, 1) * ways.nvfp4.panel_n;
   // What is read as it is stored needs no room, and the longer a task, the fewer bytes that nothing has fetched ahead.
   const bool stored = packing == Packing::kPlanes || direct(ways.kernels, job);
   const std::int64_t fit = stored ? kMaxTaskRows : std::max<std::int64_t>(kPanelFloats / padded(job.weight->cols), 1);
-  const std::int64_t share = job.weight->rows / static_cast<std::int64_t>(4 * threads) + 1;
   const std::int64_t rows = std::min({fit, std::max<std::int64_t>(share, 48), kMaxTaskRows});
   return rows >= 48 ? rows / 48 * 48 : rows;
 }
@@ -290,11 +290,14 @@ void linear(const Compute& compute, Workspace& workspace, std::span<const Linear
     packed = workspace.shared(bytes);
     pack_inputs(compute, ways, packs, packed);
   }
+  std::int64_t all_rows = 0;
+  for (const LinearJob& job : jobs) all_rows += job.m > 0 ? job.weight->rows : 0;
+  const std::int64_t share = all_rows / static_cast<std::int64_t>(4 * compute.pool().size()) + 1;
   std::vector<Tile> tiles;
   for (std::size_t j = 0; j < jobs.size(); ++j) {
     const LinearJob& job = jobs[j];
     if (job.m == 0) continue;
-    const std::int64_t rows = task_rows(ways, job, packs[j].packing, compute.pool().size());
+    const std::int64_t rows = task_rows(ways, job, packs[j].packing, share);
     for (std::int64_t row = 0; row < job.weight->rows; row += rows)
       tiles.push_back({&job, &packs[j], row, std::min(rows, job.weight->rows - row)});
   }
