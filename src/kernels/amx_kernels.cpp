@@ -14,10 +14,14 @@
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512bf16,avx512fp16,avx2,fma,f16c")
 #endif
+namespace tetrad::avx512 {
+void attend(const AttendArgs& args);  // attention_kernels.cpp
+}
 namespace tetrad::amx {
 // clang-format off: the second needs the first
 #include "kernels/simd/vec16.h"
 #include "kernels/amx_linear.h"
+#include "kernels/amx_attention.h"
 // clang-format on
 }  // namespace tetrad::amx
 #if defined(__clang__)

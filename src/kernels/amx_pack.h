@@ -13,6 +13,16 @@ TETRAD_SIMD_INLINE std::byte* amx_write_tile(AmxXTile& tile, std::int64_t rows, 
   return out;
 }
 
+// 32 numbers as BF16: the nearest, and the nearest of what they leave.
+TETRAD_SIMD_INLINE void store_parts(F32x16 a, F32x16 b, std::byte* first, std::byte* second) {
+  const __m512i parts = bf16_pair(a, b);
+  _mm512_storeu_si512(first, parts);
+  const F32x16 low = {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_castsi512_si256(parts)), 16))};
+  const F32x16 high = {
+      _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(parts, 1)), 16))};
+  _mm512_storeu_si512(second, bf16_pair(a - low, b - high));
+}
+
 void pack_matrix_bf16(const float* x, std::int64_t x_stride, std::int64_t rows, std::int64_t cols, std::byte* out) {
   AmxXTile tile;
   __builtin_memset(&tile, 0, sizeof tile);
@@ -24,10 +34,8 @@ void pack_matrix_bf16(const float* x, std::int64_t x_stride, std::int64_t rows, 
       const F32x16 b = left >= 32  ? load(from + 16)
                        : left > 16 ? load_partial(from + 16, static_cast<int>(left - 16))
                                    : zero();
-      const __m512i first = bf16_pair(a, b);
-      _mm512_store_si512(tile.pairs[i], first);
-      const auto* halves = reinterpret_cast<const std::byte*>(tile.pairs[i]);
-      _mm512_store_si512(tile.pairs[rows + i], bf16_pair(a - from_bf16(halves), b - from_bf16(halves + 32)));
+      store_parts(a, b, reinterpret_cast<std::byte*>(tile.pairs[i]),
+                  reinterpret_cast<std::byte*>(tile.pairs[rows + i]));
     }
     out = amx_write_tile(tile, rows, false, out);
   }
@@ -36,7 +44,7 @@ void pack_matrix_bf16(const float* x, std::int64_t x_stride, std::int64_t rows, 
 // Low halves: the upper 16 bits of a; high halves: those of b.
 TETRAD_SIMD_INLINE void amx_store_halves(F32x16 a, F32x16 b, std::uint32_t* out) {
   const __m512i upper = _mm512_and_si512(_mm512_castps_si512(b.v), _mm512_set1_epi32(static_cast<int>(0xFFFF0000U)));
-  _mm512_store_si512(out, _mm512_or_si512(_mm512_srli_epi32(_mm512_castps_si512(a.v), 16), upper));
+  _mm512_storeu_si512(out, _mm512_or_si512(_mm512_srli_epi32(_mm512_castps_si512(a.v), 16), upper));
 }
 
 void pack_matrix_nvfp4(const float* x, std::int64_t x_stride, std::int64_t rows, std::int64_t cols, std::byte* out) {

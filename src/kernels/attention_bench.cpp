@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/float_buffer.h"
 #include "base/rng.h"
 #include "kernels/kernel_table.h"
 #include "numeric/bf16.h"
@@ -22,8 +23,9 @@ struct AttendCase {
   std::int64_t context, tokens;  // the last `tokens` of `context` ask
   bool bf16;
 };
-constexpr AttendCase kAttendCases[] = {{4096, 1, true},  {16384, 1, true}, {16384, 1, false},
-                                       {4096, 10, true}, {512, 10, true},  {4096, 10, false}};
+constexpr AttendCase kAttendCases[] = {{4096, 1, true},  {16384, 1, true},  {16384, 1, false}, {4096, 10, true},
+                                       {512, 10, true},  {4096, 10, false}, {4096, 32, true},  {4096, 32, false},
+                                       {4096, 64, true}, {4096, 128, true}};
 
 std::vector<std::byte> random_pool(Rng& rng, std::int64_t elements, bool bf16) {
   std::vector<std::byte> pool(static_cast<std::size_t>(elements * (bf16 ? 2 : 4)));
@@ -47,11 +49,11 @@ void run_case(benchmark::State& state, const AttendCase& c, const std::string& t
   args.slots = slots.data();
   args.paged_bf16 = c.bf16;
   args.scale = 0.09F;
-  std::vector<float> q(static_cast<std::size_t>(args.rows * kHeadDim), 0.5F), out(q.size()),
-      scratch(static_cast<std::size_t>(attend_scratch_floats(args.rows, kHeadDim)));
+  std::vector<float> q(static_cast<std::size_t>(args.rows * kHeadDim), 0.5F), out(q.size());
+  FloatBuffer scratch;
   args.q = q.data();
   args.out = out.data();
-  args.scratch = scratch.data();
+  args.scratch = scratch.grow(attend_scratch_floats(args.rows, kHeadDim));
   for (auto _ : state)
     for (std::int64_t head = 0; head < kHeads; ++head) {
       args.paged_k = keys.data() + head * c.context * kHeadDim * size;

@@ -7,6 +7,7 @@
 // transposed as pairs of dimensions, half the shuffles, and taken apart in front of the multiply-adds; BF16 values are
 // widened there too if there is one block of rows only (a decoded token), else once for all blocks.
 
+#include "kernels/attention_rows.h"
 #include "kernels/simd/tile_transpose.h"
 
 #if TETRAD_SIMD_TARGET == TETRAD_SIMD_AVX512
@@ -25,51 +26,14 @@ struct AttendState {  // scratch of one call
   float* keys;        // [head_dim, 16], or pairs: [head_dim / 2, 16]
   float* gathered;    // [kAttendValueKeys, head_dim]
 };
-struct KvRows {
-  const std::byte* at;
-  std::int64_t stride;  // bytes
-  bool bf16;
-};
-
 // BF16 keys are taken as pairs of dimensions; values, and their sums, lie as from_bf16_apart() gives them.
 TETRAD_SIMD_INLINE bool in_pairs(const AttendArgs& args) {
   return kKeyPairs && args.slots != nullptr && args.paged_bf16 && args.head_dim % 32 == 0;
-}
-TETRAD_SIMD_INLINE std::int64_t row_offset(const AttendArgs& args, std::int64_t row) {
-  return row / args.group * args.q_stride + row % args.group * args.head_dim;
 }
 // How many keys of the tile at `begin` row `row` sees (may be <= 0).
 TETRAD_SIMD_INLINE std::int64_t keys_seen(const AttendArgs& args, std::int64_t row, std::int64_t begin) {
   const std::int64_t seen = args.first_position + row / args.group + 1 - begin;
   return seen < kAttendKeyTile ? seen : kAttendKeyTile;
-}
-
-// What is read next: rows of `pool` up to `end`, then rows of `next` from `next_begin` on; `keys` is the context.
-struct Upcoming {
-  const std::byte *pool, *next;
-  std::int64_t end, next_begin, keys;
-};
-constexpr std::int64_t kFetchAhead = 64;  // rows
-
-// Where the rows lie that are read kFetchAhead rows behind those at work; the hardware does not foresee it. The loops
-// fetch them line by line as they go: fetched at once, they would hold up the arithmetic until memory has answered.
-// Into L2: in L1 they would push out scores and transposed keys.
-struct Ahead {
-  const std::byte* rows[kAttendValueKeys];
-};
-TETRAD_SIMD_INLINE void fetch(const std::byte* line) { __builtin_prefetch(line, 0, 2); }
-
-// For `count` rows from `first` on. Behind the context's end: a row that is there already.
-TETRAD_SIMD_INLINE void look_ahead(const AttendArgs& args, const Upcoming& coming, std::int64_t first,
-                                   std::int64_t count, Ahead& ahead) {
-  const std::int64_t stride = args.kv_stride * (args.paged_bf16 ? 2 : 4);
-  for (std::int64_t i = 0; i < count; ++i) {
-    const std::int64_t at = first + i + kFetchAhead;
-    const bool now = at < coming.end;
-    const std::int64_t key = now ? at : coming.next_begin + at - coming.end;
-    const std::byte* pool = now ? coming.pool : coming.next;
-    ahead.rows[i] = key < coming.keys ? pool + args.slots[key] * stride : coming.pool + args.slots[first] * stride;
-  }
 }
 
 // Rows [first, first + count) of a pool as F32, one behind another.
@@ -88,25 +52,6 @@ TETRAD_SIMD_INLINE KvRows widen(const AttendArgs& args, const std::byte* pool, s
       for (std::int64_t d = 0; d < args.head_dim; d += 16) store(to + d, from_bf16(row + 2 * d));
   }
   return {reinterpret_cast<const std::byte*>(out), args.head_dim * 4, false};
-}
-
-// The same rows as they are stored, `padded` of them with zeros behind: where they lie, or copied to `out`.
-inline KvRows stored_rows(const AttendArgs& args, const std::byte* pool, const float* rows, std::int64_t first,
-                          std::int64_t count, std::int64_t padded, float* out) {
-  const bool paged = args.slots != nullptr, bf16 = paged && args.paged_bf16;
-  const std::int64_t size = bf16 ? 2 : 4, stride = args.kv_stride * size, bytes = args.head_dim * size;
-  std::int32_t apart = 0;  // any bit: the slots do not follow one another
-  for (std::int64_t i = 0; paged && i < count; ++i)
-    apart |= args.slots[first + i] - args.slots[first] - static_cast<std::int32_t>(i);
-  const std::byte* at =
-      paged ? pool + args.slots[first] * stride : reinterpret_cast<const std::byte*>(rows + first * args.kv_stride);
-  if (apart == 0 && count == padded) return {at, stride, bf16};
-  auto* to = reinterpret_cast<std::byte*>(out);
-  __builtin_memset(to + count * bytes, 0, static_cast<std::size_t>((padded - count) * bytes));
-  for (std::int64_t i = 0; i < count; ++i)
-    __builtin_memcpy(to + i * bytes, paged ? pool + args.slots[first + i] * stride : at + i * stride,
-                     static_cast<std::size_t>(bytes));
-  return {to, bytes, bf16};
 }
 
 // Dwords [d, d + 16) of 16 keys, dwords as columns: [16, 16].

@@ -1,8 +1,8 @@
 // The kernels of one SIMD target as function pointers. Each is one thread's piece of work on raw memory, checked by the
 // callers (linear.h, rows.h, attention.h), who also share the work out. Every target but "amx" gives the same bytes:
 // sums run over 16 lanes in ascending order and one fixed tree (simd/vec16.h), so results depend neither on the target
-// nor on how the work was cut. "amx" is "avx512" with other matrix products (amx_linear.h); how the work was cut
-// doesn't matter there either.
+// nor on how the work was cut. "amx" is "avx512" with other matrix products and attention (amx_linear.h,
+// amx_attention.h); how the work was cut doesn't matter there either.
 #pragma once
 
 #include <cstddef>
@@ -151,9 +151,9 @@ struct AttendArgs {
   bool bf16 = false;  // as PyTorch's CPU kernel: probabilities rounded before they meet the values, the result rounded
   float* scratch = nullptr;  // attend_scratch_floats(rows, head_dim)
 };
-inline constexpr std::int64_t kAttendKeyTile =
-    512;  // keys a softmax step takes; PyTorch's, so that BF16 rounds at the same places
-inline constexpr std::int64_t kAttendMaxRows = 64;
+// Keys a softmax step takes: PyTorch's, so that BF16 rounds at the same places; a matrix unit's, whose scores of 32
+// rows fit into L1.
+inline constexpr std::int64_t kAttendKeyTile = 512, kMatrixKeyTile = 256;
 // Paged keys whose values are taken at a time: 16 KiB of F32 at head_dim 128. At least 16, as many as keys are.
 inline constexpr std::int64_t kAttendValueKeys = 32;
 std::int64_t attend_scratch_floats(std::int64_t rows, std::int64_t head_dim);
@@ -186,6 +186,7 @@ struct KernelTable {
   void (*pack_bf16_w_tile)(const RawWeight& weight, std::int64_t row, std::int64_t count, float* out) = nullptr;
   void (*multiply_panel)(const TileArgs& args) = nullptr;
   void (*attend)(const AttendArgs& args) = nullptr;
+  std::int64_t attend_rows = 64;  // about as many rows as one call should have where there are more
 
   // Row operations; bf16: rounded where PyTorch's BF16 kernels round. n: any length.
   void (*rms_norm)(const float* x, const float* weight, std::int64_t n, float eps, bool bf16, float* out) = nullptr;

@@ -103,7 +103,7 @@ void mix(const DecoderContext& context, std::span<const Segment> segments, Atten
   const ModelConfig& config = context.config;
   const std::int64_t q_width = config.heads * config.head_dim, kv_width = config.kv_heads * config.head_dim;
   const std::int64_t group = config.heads / config.kv_heads;
-  const std::int64_t block = std::max<std::int64_t>(kAttendMaxRows / group, 1);
+  const std::int64_t block = std::max<std::int64_t>(context.compute.kernels().attend_rows / group, 1);
   std::vector<AttendTask> tasks;
   for (const Segment& segment : segments)
     for (std::int64_t head = 0; head < config.kv_heads; ++head)
