@@ -72,6 +72,18 @@ Status delete_half_written(const fs::path& directory) {
   return {};
 }
 
+// A directory with directories in it that is no checkpoint: a home, say, named by a slip.
+Result<bool> holds_something_else(const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_directory(fs::symlink_status(path, error))) return false;
+  if (path_exists(path / "config.json")) return false;
+  bool directories = false;
+  for (fs::directory_iterator at(path, error), end; !error && at != end; at.increment(error))
+    directories |= fs::is_directory(at->symlink_status(error));
+  if (error) return io_error("cannot read directory", path.string(), error.value());
+  return directories;
+}
+
 }  // namespace
 
 Result<Workplace> Workplace::open(const fs::path& destination, bool resume, bool overwrite, bool resumable) {
@@ -81,6 +93,10 @@ Result<Workplace> Workplace::open(const fs::path& destination, bool resume, bool
   if (path_exists(place.destination_) && !overwrite)
     return invalid_input("the destination exists", place.destination_.string(), "it is never overwritten by itself",
                          "choose another name or add --overwrite");
+  if (TETRAD_TRY(holds_something_else(place.destination_)))
+    return invalid_input("the destination is no checkpoint", place.destination_.string(),
+                         "it holds directories and no config.json, and --overwrite would delete them",
+                         "choose another name, or delete it yourself");
   const bool left = path_exists(place.directory_);
   if (left && !resume && !overwrite)
     return invalid_input(

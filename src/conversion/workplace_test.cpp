@@ -71,6 +71,19 @@ TEST_F(WorkplaceTest, ReplacesOnlyWhenAsked) {
   EXPECT_TRUE(fs::exists(root_ / "out" / "new"));
 }
 
+TEST_F(WorkplaceTest, NeverReplacesADirectoryOfOtherThings) {
+  fs::create_directories(root_ / "home" / "documents");
+  put(root_ / "home" / "notes", "1");
+  for (const char* name : {"home", "home/"}) {
+    const auto place = Workplace::open(root_ / name, false, true);
+    ASSERT_FALSE(place.has_value());
+    EXPECT_NE(place.error().message.find("no checkpoint"), std::string::npos) << place.error().message;
+  }
+  EXPECT_FALSE(fs::exists(root_ / "home.partial"));
+  put(root_ / "home" / "config.json", "{}");  // a checkpoint may hold directories
+  EXPECT_TRUE(Workplace::open(root_ / "home", false, true).has_value());
+}
+
 TEST_F(WorkplaceTest, UnfinishedWorkIsKeptForResumeAndOneProcessHoldsIt) {
   {
     auto place = Workplace::open(root_ / "out", false, false).value();
