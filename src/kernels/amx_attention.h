@@ -13,27 +13,26 @@ constexpr std::int64_t kPairRows = 32;
 constexpr std::int64_t kScoreStride =
     4 * kMatrixKeyTile + 64;  // bytes; 64 more, so that rows don't fall into the same sets
 
-struct TileAttention {     // scratch of one call; rows are rounded up to 32
-  std::byte* queries;      // [rows / 16][head_dim / 32][2 parts] tiles
-  std::byte* keys;         // [kMatrixKeyTile / 16][head_dim / 32][parts] tiles: pairs of dimensions by keys
-  std::byte* values;       // [kMatrixKeyTile / 32][head_dim / 16][parts] tiles: pairs of keys by dimensions
-  std::byte* scores;       // [kPairRows], kScoreStride apart; 32 probabilities: their first parts, then the second
-  float* sums;             // [rows, head_dim], the running sum of probability * value; dimensions as in values' tiles
-  float* gathered;         // [kStepKeys, head_dim]
-  float *maxima, *totals;  // [rows]
+TETRAD_SIMD_INLINE bool takes_attention(const AttendArgs& args) { return !args.bf16 && args.head_dim % 32 == 0; }
+
+struct TileAttention {  // scratch of one call; rows are rounded up to 32
+  std::byte* queries;   // [rows / 16][head_dim / 32][2 parts] tiles
+  std::byte* keys;      // [kMatrixKeyTile / 16][head_dim / 32][parts] tiles: pairs of dimensions by keys
+  std::byte* values;    // [kMatrixKeyTile / 32][head_dim / 16][parts] tiles: pairs of keys by dimensions
+  std::byte* scores;    // [kPairRows], kScoreStride apart; 32 probabilities: their first parts, then the second
+  float* gathered;      // [kStepKeys, head_dim]
+  AttendPart part;      // dimensions of sums as in values' tiles
 };
 
-TETRAD_SIMD_INLINE TileAttention tile_attention(const AttendArgs& args) {
+TETRAD_SIMD_INLINE TileAttention tile_attention(const AttendArgs& args, const AttendPart& part) {
   const std::int64_t rows = (args.rows + kPairRows - 1) / kPairRows * kPairRows;
   TileAttention state;
   state.queries = reinterpret_cast<std::byte*>(args.scratch);
   state.keys = state.queries + 4 * rows * args.head_dim;
   state.values = state.keys + 4 * kMatrixKeyTile * args.head_dim;
   state.scores = state.values + 4 * kMatrixKeyTile * args.head_dim;
-  state.sums = reinterpret_cast<float*>(state.scores + kPairRows * kScoreStride);
-  state.gathered = state.sums + rows * args.head_dim;
-  state.maxima = state.gathered + kStepKeys * args.head_dim;
-  state.totals = state.maxima + rows;
+  state.gathered = reinterpret_cast<float*>(state.scores + kPairRows * kScoreStride);
+  state.part = part;
   return state;
 }
 
@@ -41,6 +40,7 @@ TETRAD_SIMD_INLINE TileAttention tile_attention(const AttendArgs& args) {
 struct QueryPair {
   std::int64_t first, rows;   // rows: <= 32
   std::int64_t begin, steps;  // of the tile; as many times 32 keys as its last row sees
+  bool fresh;                 // the part's first tile: there is nothing to be added to
 };
 
 inline void shape_pair(const QueryPair& pair) {
@@ -172,21 +172,21 @@ TETRAD_SIMD_INLINE void rescale_row(float* sums, std::int64_t head_dim, float& t
 // of one row doesn't wait for its own.
 inline void softmax_pair(const AttendArgs& args, const TileAttention& state, const QueryPair& pair) {
   alignas(64) float factors[kPairRows];
-  float *maxima = state.maxima + pair.first, *totals = state.totals + pair.first;
+  float *maxima = state.part.maxima + pair.first, *totals = state.part.totals + pair.first;
   for (std::int64_t i = 0; i < pair.rows; ++i) {
     const auto* scores = reinterpret_cast<const float*>(state.scores + i * kScoreStride);
-    const float before = pair.begin == 0 ? -__builtin_inff() : maxima[i];
+    const float before = pair.fresh ? -__builtin_inff() : maxima[i];
     maxima[i] = largest_score(scores, tile_seen(args, pair, i), before);
     factors[i] = before - maxima[i];
   }
   for (std::int64_t i = 0; i < kPairRows; i += 16) store(factors + i, exp2_floor(load(factors + i)));
   for (std::int64_t i = 0; i < pair.rows; ++i) {
     auto* scores = reinterpret_cast<float*>(state.scores + i * kScoreStride);
-    if (pair.begin == 0)
-      totals[i] = 0.0F;
-    else if (factors[i] != 1.0F)
-      rescale_row(state.sums + (pair.first + i) * args.head_dim, args.head_dim, totals[i], factors[i]);
-    totals[i] += hsum(probabilities(scores, tile_seen(args, pair, i), kStepKeys * pair.steps, maxima[i]));
+    const std::int64_t seen = tile_seen(args, pair, i);
+    if (!pair.fresh && seen > 0 && factors[i] != 1.0F)
+      rescale_row(state.part.sums + (pair.first + i) * args.head_dim, args.head_dim, totals[i], factors[i]);
+    const float total = hsum(probabilities(scores, seen, kStepKeys * pair.steps, maxima[i]));
+    totals[i] = pair.fresh ? total : totals[i] + total;
   }
 }
 
@@ -194,8 +194,8 @@ template <bool kSplit, bool kTwo>
 inline void value_pair(const AttendArgs& args, const TileAttention& state, const QueryPair& pair) {
   const std::int64_t tile = kTileBytes * (kSplit ? 2 : 1), stride = 4 * args.head_dim;
   for (std::int64_t d = 0; d < args.head_dim; d += 32) {
-    auto* sums = reinterpret_cast<std::byte*>(state.sums + pair.first * args.head_dim + d);
-    if (pair.begin == 0) {
+    auto* sums = reinterpret_cast<std::byte*>(state.part.sums + pair.first * args.head_dim + d);
+    if (pair.fresh) {
       amx_zero<kSum00>();
       amx_zero<kSum01>();
       if constexpr (kTwo) amx_zero<kSum10>();
@@ -225,13 +225,73 @@ inline void attend_pair(const AttendArgs& args, const TileAttention& state, cons
   value_pair<kSplit, kTwo>(args, state, pair);
 }
 
+template <bool kSplit>
+inline void attend_tiles(const AttendArgs& args, std::int64_t part_begin, std::int64_t part_end,
+                         const AttendPart& part) {
+  const TileAttention state = tile_attention(args, part);
+  pack_queries(args, set1(args.scale * 1.44269504088896341F), state.queries);  // scores are powers of two
+  for (std::int64_t row = 0; row < args.rows; ++row) part.totals[row] = 0.0F;
+  const std::int64_t keys = args.first_position + (args.rows - 1) / args.group + 1;
+  const std::int64_t last = part_end < keys ? part_end : keys;
+  for (std::int64_t begin = part_begin; begin < last; begin += kMatrixKeyTile) {
+    const std::int64_t end = last - begin < kMatrixKeyTile ? last : begin + kMatrixKeyTile;
+    pack_keys<kSplit>(args, {begin, end, keys}, state.keys, state.gathered);
+    pack_values<kSplit>(args, {begin, end, keys}, state.values, state.gathered);
+    for (std::int64_t first = 0; first < args.rows; first += kPairRows) {
+      const std::int64_t left = args.rows - first;
+      QueryPair pair = {first, left < kPairRows ? left : kPairRows, begin, 0, begin == part_begin};
+      std::int64_t seen = args.first_position + (first + pair.rows - 1) / args.group + 1 - begin;
+      if (seen <= 0) continue;
+      seen = seen < end - begin ? seen : end - begin;
+      pair.steps = (seen + kStepKeys - 1) / kStepKeys;
+      if (pair.rows > 16)
+        attend_pair<kSplit, true>(args, state, pair);
+      else
+        attend_pair<kSplit, false>(args, state, pair);
+    }
+  }
+  amx_release();
+}
+
+// Token by token.
+inline void attend_tokens(const AttendArgs& args, std::int64_t begin, std::int64_t end, const AttendPart& part);
+
+void attend_part(const AttendArgs& args, std::int64_t begin, std::int64_t end, const AttendPart& part) {
+  if (!takes_attention(args)) return avx512::attend_part(args, begin, end, part);
+  if (args.rows > args.group && !finite_values(args, begin, end)) return attend_tokens(args, begin, end, part);
+  if (args.slots != nullptr && args.paged_bf16)
+    attend_tiles<false>(args, begin, end, part);
+  else
+    attend_tiles<true>(args, begin, end, part);
+}
+
+inline void attend_tokens(const AttendArgs& args, std::int64_t begin, std::int64_t end, const AttendPart& part) {
+  for (std::int64_t row = 0; row < args.rows; row += args.group) {
+    AttendArgs one = args;
+    one.q += row / args.group * args.q_stride;
+    one.first_position += row / args.group;
+    one.rows = args.rows - row < args.group ? args.rows - row : args.group;
+    attend_part(one, begin, end, {part.sums + row * args.head_dim, part.maxima + row, part.totals + row});
+  }
+}
+
+TETRAD_SIMD_INLINE F32x16 join_factor(F32x16 difference) { return exp2_floor(difference); }
+namespace tiles {
+#include "kernels/attention_join.h"
+}
+
+void attend_join(const AttendArgs& args, const AttendPart& earlier, const AttendPart& later) {
+  (takes_attention(args) ? tiles::attend_join : avx512::attend_join)(args, earlier, later);
+}
+
 // Sums over totals, dimensions in their order.
-inline void finish_attention(const AttendArgs& args, const TileAttention& state) {
+void attend_finish(const AttendArgs& args, const AttendPart& all) {
+  if (!takes_attention(args)) return avx512::attend_finish(args, all);
   const __m512i first = _mm512_setr_epi32(0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
   const __m512i second = _mm512_add_epi32(first, _mm512_set1_epi32(8));
   for (std::int64_t row = 0; row < args.rows; ++row) {
-    const F32x16 factor = set1(1.0F / state.totals[row]);
-    const float* sums = state.sums + row * args.head_dim;
+    const F32x16 factor = set1(1.0F / all.totals[row]);
+    const float* sums = all.sums + row * args.head_dim;
     float* out = args.out + row_offset(args, row);
     for (std::int64_t d = 0; d < args.head_dim; d += 32) {
       // Zero is added so that its sign doesn't tell whether keys were there that a row doesn't see.
@@ -242,49 +302,9 @@ inline void finish_attention(const AttendArgs& args, const TileAttention& state)
   }
 }
 
-template <bool kSplit>
-inline void attend_tiles(const AttendArgs& args) {
-  const TileAttention state = tile_attention(args);
-  pack_queries(args, set1(args.scale * 1.44269504088896341F), state.queries);  // scores are powers of two
-
-  const std::int64_t last = args.first_position + (args.rows - 1) / args.group, keys = last + 1;
-  for (std::int64_t begin = 0; begin < keys; begin += kMatrixKeyTile) {
-    const std::int64_t end = keys - begin < kMatrixKeyTile ? keys : begin + kMatrixKeyTile;
-    pack_keys<kSplit>(args, {begin, end, keys}, state.keys, state.gathered);
-    pack_values<kSplit>(args, {begin, end, keys}, state.values, state.gathered);
-    for (std::int64_t first = 0; first < args.rows; first += kPairRows) {
-      QueryPair pair = {first, args.rows - first < kPairRows ? args.rows - first : kPairRows, begin, 0};
-      std::int64_t seen = args.first_position + (first + pair.rows - 1) / args.group + 1 - begin;
-      if (seen <= 0) continue;
-      seen = seen < kMatrixKeyTile ? seen : kMatrixKeyTile;
-      pair.steps = (seen + kStepKeys - 1) / kStepKeys;
-      if (pair.rows > 16)
-        attend_pair<kSplit, true>(args, state, pair);
-      else
-        attend_pair<kSplit, false>(args, state, pair);
-    }
-  }
-  finish_attention(args, state);
-  amx_release();
-}
-
-void attend(const AttendArgs& args) {
-  if (args.bf16 || args.head_dim % 32 != 0) return avx512::attend(args);
-  const std::int64_t tokens = (args.rows + args.group - 1) / args.group;
-  if (tokens > 1 && !finite_values(args, args.first_position, args.first_position + tokens)) {
-    for (std::int64_t token = 0; token < tokens; ++token) {
-      AttendArgs one = args;
-      one.q += token * args.q_stride;
-      one.out += token * args.q_stride;
-      one.first_position += token;
-      const std::int64_t left = args.rows - token * args.group;
-      one.rows = left < args.group ? left : args.group;
-      attend(one);
-    }
-    return;
-  }
-  if (args.slots != nullptr && args.paged_bf16)
-    attend_tiles<false>(args);
-  else
-    attend_tiles<true>(args);
+void fill_attention(KernelTable& table) {
+  table.attend_part = attend_part;
+  table.attend_join = attend_join;
+  table.attend_finish = attend_finish;
+  table.attend_rows = 192;  // six pairs of tiles: keys and values are packed once for all
 }

@@ -112,8 +112,12 @@ inline void pack_values(const AttendArgs& args, const KeyRange& tile, std::byte*
   }
 }
 
-// Whether all values of keys [begin, end) are below 2^127: larger ones may have no BF16 part.
+// Whether all values of those keys in [begin, end) that only some rows see are below 2^127: larger ones may have no
+// BF16 part.
 inline bool finite_values(const AttendArgs& args, std::int64_t begin, std::int64_t end) {
+  const std::int64_t keys = args.first_position + (args.rows - 1) / args.group + 1;
+  begin = begin > args.first_position ? begin : args.first_position;
+  end = end < keys ? end : keys;
   const bool bf16 = args.slots != nullptr && args.paged_bf16;
   const __m512i largest = bf16 ? _mm512_set1_epi16(0x7F00) : _mm512_set1_epi32(0x7F000000);
   __mmask32 found = 0;

@@ -15,8 +15,11 @@
 #pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512bf16,avx512fp16,avx2,fma,f16c")
 #endif
 namespace tetrad::avx512 {
-void attend(const AttendArgs& args);  // attention_kernels.cpp
-}
+// attention_kernels.cpp
+void attend_part(const AttendArgs& args, std::int64_t begin, std::int64_t end, const AttendPart& part);
+void attend_join(const AttendArgs& args, const AttendPart& earlier, const AttendPart& later);
+void attend_finish(const AttendArgs& args, const AttendPart& all);
+}  // namespace tetrad::avx512
 namespace tetrad::amx {
 // clang-format off: the second needs the first
 #include "kernels/simd/vec16.h"

@@ -180,11 +180,7 @@ std::int64_t peak_matrix(std::int64_t rounds) {
   return rounds * 4 * 16 * 16 * 32 * 2;
 }
 
-void attend(const AttendArgs& args);  // amx_attention.h
-
 void fill_matrix(KernelTable& table) {
-  table.attend = attend;
-  table.attend_rows = 192;  // six pairs of tiles: keys and values are packed once for all
   table.matrix = {matrix_takes, pack_matrix_x, multiply_matrix, peak_matrix};
   table.nvfp4 = {};
   table.nvfp4.group_bytes = kNvPartsBytes;

@@ -11,6 +11,7 @@
 
 #include "base/float_buffer.h"
 #include "base/rng.h"
+#include "kernels/attention.h"
 #include "kernels/kernel_table.h"
 #include "numeric/bf16.h"
 
@@ -58,7 +59,7 @@ void run_case(benchmark::State& state, const AttendCase& c, const std::string& t
     for (std::int64_t head = 0; head < kHeads; ++head) {
       args.paged_k = keys.data() + head * c.context * kHeadDim * size;
       args.paged_v = values.data() + head * c.context * kHeadDim * size;
-      kernel_table(target)->attend(args);
+      attend(*kernel_table(target), args);
     }
   const auto runs = static_cast<double>(state.iterations());
   using benchmark::Counter;

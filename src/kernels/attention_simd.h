@@ -281,32 +281,39 @@ inline void value_tile(const AttendArgs& args, const AttendState& state, std::in
   }
 }
 
-void attend(const AttendArgs& args) {
+void attend_part(const AttendArgs& args, std::int64_t part_begin, std::int64_t part_end, const AttendPart& part) {
   AttendState state;
   state.scores = args.scratch;
-  state.sums = state.scores + args.rows * kAttendKeyTile;
-  state.keys = state.sums + args.rows * args.head_dim;
+  state.keys = state.scores + args.rows * kAttendKeyTile;
   state.gathered = state.keys + 16 * args.head_dim;
-  state.maxima = state.gathered + kAttendValueKeys * args.head_dim;
-  state.totals = state.maxima + args.rows;
+  state.sums = part.sums;
+  state.maxima = part.maxima;
+  state.totals = part.totals;
   for (std::int64_t i = 0; i < args.rows * args.head_dim; ++i) state.sums[i] = 0.0F;
   for (std::int64_t row = 0; row < args.rows; ++row) {
     state.maxima[row] = -__builtin_inff();
     state.totals[row] = 0.0F;
   }
   const std::int64_t keys = args.first_position + (args.rows - 1) / args.group + 1;
-  for (std::int64_t begin = 0; begin < keys; begin += kAttendKeyTile) {
-    const std::int64_t count = keys - begin < kAttendKeyTile ? keys - begin : kAttendKeyTile;
+  const std::int64_t last = part_end < keys ? part_end : keys;
+  for (std::int64_t begin = part_begin; begin < last; begin += kAttendKeyTile) {
+    const std::int64_t count = last - begin < kAttendKeyTile ? last - begin : kAttendKeyTile;
     score_tile(args, state, begin, begin + count, keys);
     for (std::int64_t row = 0; row < args.rows; ++row)
       if (const std::int64_t seen = keys_seen(args, row, begin); seen > 0) softmax_row(args, state, row, seen);
     value_tile(args, state, begin, begin + count, keys);
   }
+}
+
+TETRAD_SIMD_INLINE F32x16 join_factor(F32x16 difference) { return exp(difference); }
+#include "kernels/attention_join.h"
+
+void attend_finish(const AttendArgs& args, const AttendPart& all) {
   for (std::int64_t row = 0; row < args.rows; ++row) {
-    const F32x16 factor = set1(1.0F / state.totals[row]);
+    const F32x16 factor = set1(1.0F / all.totals[row]);
     float* out = args.out + row_offset(args, row);
     for (std::int64_t d = 0; d < args.head_dim; d += 16) {
-      const F32x16 value = load(state.sums + row * args.head_dim + d) * factor;
+      const F32x16 value = load(all.sums + row * args.head_dim + d) * factor;
       store(out + d, args.bf16 ? round_bf16(value) : value);
     }
     if (in_pairs(args))
@@ -319,4 +326,8 @@ void attend(const AttendArgs& args) {
   }
 }
 
-void fill_attention(KernelTable& table) { table.attend = attend; }
+void fill_attention(KernelTable& table) {
+  table.attend_part = attend_part;
+  table.attend_join = attend_join;
+  table.attend_finish = attend_finish;
+}

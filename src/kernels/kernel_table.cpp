@@ -24,6 +24,7 @@ TETRAD_DECLARE_TARGET(scalar)
 namespace amx {
 bool permitted();
 void fill_matrix(KernelTable& table);
+void fill_attention(KernelTable& table);
 }  // namespace amx
 
 namespace {
@@ -83,6 +84,7 @@ const KernelTable* amx_table() {
     KernelTable table = *kernel_table("avx512");
     table.simd = "amx";
     amx::fill_matrix(table);
+    amx::fill_attention(table);
     return table;
   }();
   return &kTable;

@@ -131,9 +131,10 @@ inline std::int64_t matrix_scratch_bytes(std::int64_t m, std::int64_t n) {
   return (n + 31) / 32 * (32768 + (rows + 15) / 16 * 4096);
 }
 
-// Causal attention of `rows` query rows that share one key/value head; row i belongs to position first_position + i /
-// group and sees the keys 0 .. that position. Query row i is at q + (i / group) * q_stride + (i % group) * head_dim,
-// output likewise. Keys and values: position p at k + p * kv_stride.
+// Causal attention of `rows` query rows that share one key/value head (attention.h puts the kernels together); row i
+// belongs to position first_position + i / group and sees the keys 0 .. that position. Query row i is at q + (i /
+// group)
+// * q_stride + (i % group) * head_dim, output likewise. Keys and values: position p at k + p * kv_stride.
 struct AttendArgs {
   const float* q = nullptr;
   float* out = nullptr;
@@ -151,12 +152,16 @@ struct AttendArgs {
   bool bf16 = false;  // as PyTorch's CPU kernel: probabilities rounded before they meet the values, the result rounded
   float* scratch = nullptr;  // attend_scratch_floats(rows, head_dim)
 };
+// Of a part of the keys, for each row: its largest score, the probabilities' sum (0: it sees none of these keys), that
+// of probability * value. What the numbers mean is the kernels' own.
+struct AttendPart {
+  float *sums, *maxima, *totals;  // [rows, head_dim], [rows], [rows]
+};
 // Keys a softmax step takes: PyTorch's, so that BF16 rounds at the same places; a matrix unit's, whose scores of 32
 // rows fit into L1.
 inline constexpr std::int64_t kAttendKeyTile = 512, kMatrixKeyTile = 256;
 // Paged keys whose values are taken at a time: 16 KiB of F32 at head_dim 128. At least 16, as many as keys are.
 inline constexpr std::int64_t kAttendValueKeys = 32;
-std::int64_t attend_scratch_floats(std::int64_t rows, std::int64_t head_dim);
 
 struct KernelTable {
   const char* simd = "";
@@ -185,8 +190,13 @@ struct KernelTable {
   // Where tile_pairs: `count` <= tile_n rows of a BF16 weight as a tile of pairs.
   void (*pack_bf16_w_tile)(const RawWeight& weight, std::int64_t row, std::int64_t count, float* out) = nullptr;
   void (*multiply_panel)(const TileArgs& args) = nullptr;
-  void (*attend)(const AttendArgs& args) = nullptr;
-  std::int64_t attend_rows = 64;  // about as many rows as one call should have where there are more
+  // Keys [begin, end), or those of them that there are; begin: a multiple of kAttendKeys. A later part is added to an
+  // earlier one, which becomes that of both; the last is the result.
+  void (*attend_part)(const AttendArgs& args, std::int64_t begin, std::int64_t end, const AttendPart& part) = nullptr;
+  void (*attend_join)(const AttendArgs& args, const AttendPart& earlier, const AttendPart& later) = nullptr;
+  void (*attend_finish)(const AttendArgs& args, const AttendPart& all) = nullptr;
+  void (*attend)(const AttendArgs& args) = nullptr;  // "ref" alone: everything at once
+  std::int64_t attend_rows = 64;                     // about as many rows as one call should have where there are more
 
   // Row operations; bf16: rounded where PyTorch's BF16 kernels round. n: any length.
   void (*rms_norm)(const float* x, const float* weight, std::int64_t n, float eps, bool bf16, float* out) = nullptr;

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/rng.h"
+#include "kernels/kernels_fixture.h"
 #include "kernels/linear.h"
 #include "kernels/ref/reference.h"
 #include "numeric/bf16.h"
@@ -14,15 +15,6 @@
 
 namespace tetrad {
 namespace {
-
-constexpr double kEpsilon = 0x1p-24;  // half an F32 ulp, relative
-
-std::vector<float> normal_values(std::size_t n, std::uint64_t seed, float scale = 1.0F) {
-  Rng rng(seed);
-  std::vector<float> values(n);
-  for (float& v : values) v = static_cast<float>(rng.uniform() + rng.uniform() + rng.uniform() - 1.5) * 2.0F * scale;
-  return values;
-}
 
 // A weight with its bytes, at an odd address so that an aligned access would be found.
 struct OwnedWeight {
@@ -76,21 +68,6 @@ std::vector<float> run_linear(const Compute& compute, const WeightView& w, std::
   const LinearJob job = {&w, x.data(), m, w.cols, y.data(), w.rows};
   linear(compute, workspace, {&job, 1}, options);
   return y;
-}
-
-void expect_same_bytes(std::span<const float> a, std::span<const float> b, const std::string& what) {
-  ASSERT_EQ(a.size(), b.size());
-  for (std::size_t i = 0; i < a.size(); ++i)
-    ASSERT_EQ(std::bit_cast<std::uint32_t>(a[i]), std::bit_cast<std::uint32_t>(b[i]))
-        << what << " at " << i << ": " << a[i] << " " << b[i];
-}
-
-// |got - exact| <= epsilon * bound for each element.
-void expect_close(std::span<const float> got, std::span<const double> exact, double bound, const std::string& what) {
-  ASSERT_EQ(got.size(), exact.size());
-  for (std::size_t i = 0; i < got.size(); ++i)
-    ASSERT_LE(std::abs(static_cast<double>(got[i]) - exact[i]), bound * kEpsilon)
-        << what << " at " << i << ": " << got[i] << " " << exact[i];
 }
 
 TEST(Kernels, DecodeIsExactForEveryFormat) {
@@ -337,143 +314,6 @@ TEST(Kernels, FakeQuantizeIsTheLoadingRule) {
       std::vector<float> got(x.size());
       kernel_table(target)->fake_quantize(x.data(), static_cast<std::int64_t>(x.size()), input_scale, got.data());
       for (std::size_t i = 0; i < x.size(); ++i) ASSERT_EQ(expected[i], got[i]) << target << " at " << i;
-    }
-  }
-}
-
-// One sequence of kKeys positions, group 2: more than one softmax tile.
-class Attend : public testing::Test {
- protected:
-  static constexpr std::int64_t kKeys = 1100;
-  static constexpr int kGroup = 2;
-  void resize(std::int64_t head) {
-    head_ = head;
-    const auto rows = static_cast<std::size_t>(kKeys * head);
-    q_ = normal_values(kGroup * rows, 1, 2.0F);
-    k_ = normal_values(rows, 2);
-    v_ = normal_values(rows, 3);
-  }
-  std::int64_t head_ = 0;
-  std::vector<float> q_, k_, v_;
-  Attend() { resize(32); }
-
-  AttendArgs args(std::int64_t first, std::int64_t count) const {
-    AttendArgs a;
-    a.q = q_.data() + first * kGroup * head_;
-    a.q_stride = kGroup * head_;
-    a.rows = count * kGroup;
-    a.group = kGroup;
-    a.first_position = first;
-    a.k = k_.data();
-    a.v = v_.data();
-    a.kv_stride = head_;
-    a.head_dim = head_;
-    a.scale = 1.7F / std::sqrt(static_cast<float>(head_));
-    return a;
-  }
-  std::vector<float> run(const std::string& target, std::int64_t first, std::int64_t count, bool bf16 = false) const {
-    AttendArgs a = args(first, count);
-    std::vector<float> out(static_cast<std::size_t>(a.rows * head_)),
-        scratch(static_cast<std::size_t>(attend_scratch_floats(a.rows, head_)));
-    a.out = out.data();
-    a.scratch = scratch.data();
-    a.bf16 = bf16;
-    kernel_table(target)->attend(a);
-    return out;
-  }
-  // "amx" takes queries and probabilities in 17 bits; values are about 1.
-  static double bound(const std::string& target) { return shares_arithmetic(target) ? 100 : 1000; }
-};
-
-TEST_F(Attend, MatchesTheOracle) {
-  for (const std::string& target : available_simd_targets())
-    for (const std::int64_t first : {0, 3, 500, 1070})
-      expect_close(run(target, first, 29), ref::attend(args(first, 29)), bound(target), target);
-}
-
-class AttendPaged : public Attend {
- protected:
-  static constexpr std::int64_t kSlots = 1103;
-
-  // Puts keys and values into pools, rounding them to BF16 in place if the pools are BF16.
-  void fill(std::span<const std::int32_t> slots, bool bf16) {
-    const std::size_t size = bf16 ? 2 : 4;
-    const auto head = static_cast<std::size_t>(head_);
-    for (auto [from, pool] : {std::pair(&k_, &k_pool_), std::pair(&v_, &v_pool_)}) {
-      pool->assign(static_cast<std::size_t>(kSlots) * head * size, std::byte{0x7F});
-      for (std::size_t i = 0; i < from->size(); ++i) {
-        const std::uint16_t half = bf16_from_float((*from)[i]);
-        if (bf16) (*from)[i] = bf16_to_float(half);
-        std::memcpy(pool->data() + (static_cast<std::size_t>(slots[i / head]) * head + i % head) * size,
-                    bf16 ? static_cast<const void*>(&half) : &(*from)[i], size);
-      }
-    }
-  }
-  void expect_same_as_plain(const std::string& target, std::int64_t first, std::int64_t count,
-                            std::span<const std::int32_t> slots, bool bf16) const {
-    const std::vector<float> expected = run(target, first, count);
-    AttendArgs a = args(first, count);
-    std::vector<float> out(expected.size()), scratch(static_cast<std::size_t>(attend_scratch_floats(a.rows, head_)));
-    a.scratch = scratch.data();
-    a.out = out.data();
-    a.k = a.v = nullptr;
-    a.slots = slots.data();
-    a.paged_k = k_pool_.data();
-    a.paged_v = v_pool_.data();
-    a.paged_bf16 = bf16;
-    kernel_table(target)->attend(a);
-    expect_same_bytes(expected, out, target + " head " + std::to_string(head_));
-    expect_close(out, ref::attend(a), bound(target), target);
-  }
-  std::vector<std::byte> k_pool_, v_pool_;
-};
-
-// Rows of a pool, scattered, one behind another or both, give the bytes of rows one behind another; BF16 rows those of
-// rounded ones. Widths with and without pairs; one row and several blocks of them.
-TEST_F(AttendPaged, IsTheSame) {
-  for (const std::int64_t head : {16, 32, 48, 96, 128})
-    for (const bool bf16 : {false, true})
-      for (const bool scattered : {false, true}) {
-        resize(head);
-        std::vector<std::int32_t> slots(kKeys);
-        for (std::int64_t i = 0; i < kKeys; ++i)
-          slots[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(scattered ? i * 7 % kSlots : i + i / 600);
-        fill(slots, bf16);
-        for (const std::string& target : available_simd_targets())
-          for (const auto& [first, count] : {std::pair(0, 29), std::pair(510, 29), std::pair(1070, 1)})
-            expect_same_as_plain(target, first, count, slots, bf16);
-      }
-}
-
-// The targets' common bytes, "amx"'s own but for results in BF16; the same by blocks of any size.
-TEST_F(Attend, IsTheSameForEveryTargetAndBlock) {
-  for (const bool bf16 : {false, true}) {
-    const std::vector<float> common = run("scalar", 495, 100, bf16);
-    for (const std::string& target : available_simd_targets()) {
-      const std::vector<float> base = run(target, 495, 100, bf16);
-      if (shares_arithmetic(target) || bf16) expect_same_bytes(common, base, target);
-      for (std::int64_t first = 495, i = 0; first < 595; ++i) {
-        const std::int64_t count = std::min<std::int64_t>(1 + i * 3 % 19, 595 - first);
-        expect_same_bytes(std::span(base).subspan(static_cast<std::size_t>((first - 495) * kGroup * head_),
-                                                  static_cast<std::size_t>(count * kGroup * head_)),
-                          run(target, first, count, bf16), target);
-        first += count;
-      }
-    }
-  }
-}
-
-// A block whose later rows see what is not finite: earlier ones have their own results still.
-TEST_F(Attend, NothingFromTheFutureLeaksIn) {
-  const std::vector<float> clean = run("scalar", 590, 10);
-  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
-    v_[600 * 32 + 5] = k_[600 * 32] = bad;
-    for (const std::string& target : available_simd_targets()) {
-      const std::vector<float> before = run(target, 590, 10), through = run(target, 590, 20);
-      if (shares_arithmetic(target)) expect_same_bytes(clean, before, target);
-      expect_same_bytes(before, std::span(through).first(before.size()), target);
-      for (const float value : before) ASSERT_TRUE(std::isfinite(value));
-      EXPECT_FALSE(std::isfinite(through[before.size() + 5])) << target;
     }
   }
 }

@@ -1,3 +1,5 @@
+#include "kernels/attention.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -98,43 +100,82 @@ struct AttendTask {
   std::int64_t kv_head, first, count;  // rows of the segment
 };
 
-void mix(const DecoderContext& context, std::span<const Segment> segments, AttentionBuffers& buffers,
-         const PagedCache* cache) {
+AttendArgs attend_args(const DecoderContext& context, const AttendTask& task, AttentionBuffers& buffers,
+                       const PagedCache* cache) {
   const ModelConfig& config = context.config;
   const std::int64_t q_width = config.heads * config.head_dim, kv_width = config.kv_heads * config.head_dim;
   const std::int64_t group = config.heads / config.kv_heads;
-  const std::int64_t block = std::max<std::int64_t>(context.compute.kernels().attend_rows / group, 1);
-  std::vector<AttendTask> tasks;
+  const std::int64_t offset = (task.segment->row + task.first) * q_width + task.kv_head * group * config.head_dim;
+  AttendArgs args;
+  args.q = buffers.q.data() + offset;
+  args.out = buffers.mixed.data() + offset;
+  args.q_stride = q_width;
+  args.rows = task.count * group;
+  args.group = group;
+  args.first_position = task.segment->position + task.first;
+  if (cache == nullptr) {
+    args.k = task.segment->keys + task.kv_head * config.head_dim;
+    args.v = task.segment->values + task.kv_head * config.head_dim;
+  } else {
+    const std::int64_t head = cache_offset(*cache, task.kv_head, 0, config.head_dim);
+    args.slots = task.segment->slots;
+    args.paged_k = cache->keys + head;
+    args.paged_v = cache->values + head;
+    args.paged_bf16 = cache->bf16;
+  }
+  args.kv_stride = cache == nullptr ? kv_width : config.head_dim;
+  args.head_dim = config.head_dim;
+  args.scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(config.head_dim)));
+  args.bf16 = context.bf16();
+  return args;
+}
+
+// For every thread to have work where tasks are few: each part of their keys by itself, then what they give together.
+void attend_in_parts(const DecoderContext& context, std::span<AttendArgs> tasks) {
+  struct Unit {
+    std::size_t task;
+    std::int64_t part, at;  // at: floats from the begin of all parts
+  };
+  std::vector<Unit> units;
+  std::vector<std::int64_t> begins;
+  std::int64_t floats = 0;
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    begins.push_back(floats);
+    for (std::int64_t part = 0; part < attend_parts(tasks[i]); ++part) {
+      units.push_back({i, part, floats});
+      floats += attend_part_floats(tasks[i].rows, tasks[i].head_dim);
+    }
+  }
+  auto* parts = reinterpret_cast<float*>(context.workspace.shared(floats * std::int64_t{sizeof(float)}));
+  const KernelTable& kernels = context.compute.kernels();
+  context.compute.pool().run(units.size(), [&](std::size_t i, std::size_t worker) {
+    AttendArgs args = tasks[units[i].task];
+    args.scratch = context.workspace.get(worker, attend_scratch_floats(args.rows, args.head_dim));
+    attend_part(kernels, args, units[i].part, parts + units[i].at);
+  });
+  context.compute.pool().run(tasks.size(),
+                             [&](std::size_t i, std::size_t) { attend_join(kernels, tasks[i], parts + begins[i]); });
+}
+
+void mix(const DecoderContext& context, std::span<const Segment> segments, AttentionBuffers& buffers,
+         const PagedCache* cache) {
+  const ModelConfig& config = context.config;
+  const KernelTable& kernels = context.compute.kernels();
+  const std::int64_t block = std::max<std::int64_t>(kernels.attend_rows / (config.heads / config.kv_heads), 1);
+  std::vector<AttendArgs> tasks;
+  bool in_parts = false;
   for (const Segment& segment : segments)
     for (std::int64_t head = 0; head < config.kv_heads; ++head)
-      for (std::int64_t first = 0; first < segment.count; first += block)
-        tasks.push_back({&segment, head, first, std::min(block, segment.count - first)});
+      for (std::int64_t first = 0; first < segment.count; first += block) {
+        const AttendTask task = {&segment, head, first, std::min(block, segment.count - first)};
+        tasks.push_back(attend_args(context, task, buffers, cache));
+        in_parts |= attend_parts(tasks.back()) > 1;
+      }
+  if (in_parts && kernels.attend == nullptr && tasks.size() < 4 * context.compute.pool().size())
+    return attend_in_parts(context, tasks);
   context.compute.pool().run(tasks.size(), [&](std::size_t i, std::size_t worker) {
-    const AttendTask& task = tasks[i];
-    const std::int64_t offset = (task.segment->row + task.first) * q_width + task.kv_head * group * config.head_dim;
-    AttendArgs args;
-    args.q = buffers.q.data() + offset;
-    args.out = buffers.mixed.data() + offset;
-    args.q_stride = q_width;
-    args.rows = task.count * group;
-    args.group = group;
-    args.first_position = task.segment->position + task.first;
-    if (cache == nullptr) {
-      args.k = task.segment->keys + task.kv_head * config.head_dim;
-      args.v = task.segment->values + task.kv_head * config.head_dim;
-    } else {
-      const std::int64_t head = cache_offset(*cache, task.kv_head, 0, config.head_dim);
-      args.slots = task.segment->slots;
-      args.paged_k = cache->keys + head;
-      args.paged_v = cache->values + head;
-      args.paged_bf16 = cache->bf16;
-    }
-    args.kv_stride = cache == nullptr ? kv_width : config.head_dim;
-    args.head_dim = config.head_dim;
-    args.scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(config.head_dim)));
-    args.bf16 = context.bf16();
-    args.scratch = context.workspace.get(worker, attend_scratch_floats(args.rows, config.head_dim));
-    context.compute.kernels().attend(args);
+    tasks[i].scratch = context.workspace.get(worker, attend_scratch_floats(tasks[i].rows, tasks[i].head_dim));
+    attend(kernels, tasks[i]);
   });
 }
 

@@ -6,9 +6,9 @@
 
 namespace tetrad {
 
-// A sequence's logits by PagedModel, in chunks that leave some of its end out.
+// A sequence's logits by PagedModel, in chunks, which may leave some of its end out.
 inline std::vector<float> paged_logits(const Model& model, const Compute& compute, const ForwardOptions& options,
-                                       const std::vector<std::int32_t>& ids) {
+                                       const std::vector<std::int32_t>& ids, std::span<const std::size_t> chunks) {
   PagedModel paged = take(
       PagedModel::open(model.checkpoint, model.config, compute, options, static_cast<std::int64_t>(ids.size()), false));
   std::vector<std::int32_t> slots(ids.size());
@@ -19,7 +19,7 @@ inline std::vector<float> paged_logits(const Model& model, const Compute& comput
     return {};
   };
   std::size_t at = 0;
-  for (const std::size_t chunk : {1U, 3U, 50U, 1U, 8U}) {
+  for (const std::size_t chunk : chunks) {
     const BatchPart part = {.ids = std::span(ids).subspan(at, chunk),
                             .position = static_cast<std::int64_t>(at),
                             .slots = std::span(slots).first(at + chunk),
@@ -40,7 +40,8 @@ inline void expect_same_every_way(const Model& model, const ForwardOptions& opti
     if (!shares_arithmetic(target)) own = forward(model, *Compute::create(1, target), options, sequences).logits;
     const std::span<const float> expected = own.empty() ? by_others : std::span<const float>(own);
     expect_same_bytes(expected, forward(model, compute, options, sequences).logits, target);
-    const std::vector<float> paged = paged_logits(model, compute, options, sequences[0]);
+    constexpr std::size_t kChunks[] = {1, 3, 50, 1, 8};
+    const std::vector<float> paged = paged_logits(model, compute, options, sequences[0], kChunks);
     expect_same_bytes(expected.first(paged.size()), paged, "paged, " + target);
     const CausalModel causal = take(CausalModel::open(model.checkpoint, model.config, compute, options));
     CausalModel::Context context;

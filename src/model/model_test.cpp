@@ -4,6 +4,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "kernels/attention.h"
 #include "model/every_way.h"
 #include "model/layer_stream_impl.h"
 #include "model/model_fixture.h"
@@ -296,6 +297,21 @@ TEST(CausalModel, RefusesWhatItCantTake) {
   EXPECT_FALSE(causal.forward(context, {}, logits).has_value());
   EXPECT_FALSE(causal.forward(context, std::vector<std::int32_t>(2049, 1), logits).has_value());
   EXPECT_EQ(context.length(), 0);
+}
+
+// Contexts of more than one part of keys: a prompt at once on one thread, and token by token, where threads share the
+// parts out.
+TEST(Model, LongContextsAreTheSameInParts) {
+  const Model model = open_model("tests/data/golden/tiny_m2_bf16");
+  std::vector<std::int32_t> ids(kAttendKeys + 9);
+  for (std::size_t i = 0; i < ids.size(); ++i)
+    ids[i] = static_cast<std::int32_t>(i * 7919 % static_cast<std::size_t>(model.config.vocab));
+  const std::size_t whole[] = {ids.size()}, tokens[] = {kAttendKeys - 2, 1, 1, 1, 1, 5, 1, 1};
+  std::vector<std::string> targets = available_simd_targets();
+  if (targets.size() > 1) targets.pop_back();  // "scalar" takes long, and shares the code
+  for (const std::string& target : targets)
+    expect_same_bytes(paged_logits(model, *Compute::create(1, target), {}, ids, whole),
+                      paged_logits(model, *Compute::create(9, target), {}, ids, tokens), target);
 }
 
 }  // namespace
