@@ -253,18 +253,9 @@ inline void attend_tiles(const AttendArgs& args, std::int64_t part_begin, std::i
   amx_release();
 }
 
-// Token by token.
-inline void attend_tokens(const AttendArgs& args, std::int64_t begin, std::int64_t end, const AttendPart& part);
+void attend_part(const AttendArgs& args, std::int64_t begin, std::int64_t end, const AttendPart& part);
 
-void attend_part(const AttendArgs& args, std::int64_t begin, std::int64_t end, const AttendPart& part) {
-  if (!takes_attention(args)) return avx512::attend_part(args, begin, end, part);
-  if (args.rows > args.group && !finite_values(args, begin, end)) return attend_tokens(args, begin, end, part);
-  if (args.slots != nullptr && args.paged_bf16)
-    attend_tiles<false>(args, begin, end, part);
-  else
-    attend_tiles<true>(args, begin, end, part);
-}
-
+// A block with values that are not finite, token by token.
 inline void attend_tokens(const AttendArgs& args, std::int64_t begin, std::int64_t end, const AttendPart& part) {
   for (std::int64_t row = 0; row < args.rows; row += args.group) {
     AttendArgs one = args;
@@ -273,6 +264,15 @@ inline void attend_tokens(const AttendArgs& args, std::int64_t begin, std::int64
     one.rows = args.rows - row < args.group ? args.rows - row : args.group;
     attend_part(one, begin, end, {part.sums + row * args.head_dim, part.maxima + row, part.totals + row});
   }
+}
+
+void attend_part(const AttendArgs& args, std::int64_t begin, std::int64_t end, const AttendPart& part) {
+  if (!takes_attention(args)) return avx512::attend_part(args, begin, end, part);
+  if (args.rows > args.group && !finite_values(args, begin, end)) return attend_tokens(args, begin, end, part);
+  if (args.slots != nullptr && args.paged_bf16)
+    attend_tiles<false>(args, begin, end, part);
+  else
+    attend_tiles<true>(args, begin, end, part);
 }
 
 TETRAD_SIMD_INLINE F32x16 join_factor(F32x16 difference) { return exp2_floor(difference); }
