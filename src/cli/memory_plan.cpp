@@ -71,12 +71,22 @@ Unexpected does_not_fit(const MemoryRequest& request, const Budget& budget, std:
                     std::move(hint));
 }
 
-Status check_pool(const MemoryRequest& request, const Budget& budget, std::int64_t tokens) {
-  const std::uint64_t pool = per_token(request) * static_cast<std::uint64_t>(tokens);
-  if (pool / per_token(request) == static_cast<std::uint64_t>(tokens) && pool <= budget.bytes) return {};
+// `fixed`: bytes that the pool can't have.
+Status check_pool(const MemoryRequest& request, const Budget& budget, std::uint64_t fixed) {
+  const std::uint64_t most = budget.bytes > fixed ? (budget.bytes - fixed) / per_token(request) : 0;
+  if (static_cast<std::uint64_t>(request.max_total_tokens) <= most) return {};
   return make_error(ErrorCode::kOutOfMemory, "the key/value pool does not fit", budget.text,
-                    fmt::format("{} tokens of {} each", tokens, format_bytes(per_token(request))),
-                    fmt::format("--max-total-tokens {} fits", budget.bytes / per_token(request)));
+                    fmt::format("{} tokens of {} each", request.max_total_tokens, format_bytes(per_token(request))) +
+                        (fixed == 0 ? "" : fmt::format(", beside {} of weights", format_bytes(fixed))),
+                    most > 0 ? fmt::format("--max-total-tokens {} fits", most) : "raise --mem-fraction-static");
+}
+
+// Of an expert cache's size that is given: no more than all experts take.
+std::uint64_t given_cache(const MemoryRequest& request) {
+  return std::min(request.expert_cache.value_or(0), request.expert_bytes + request.expert_bytes / 50);  // whole blocks
+}
+std::uint64_t least_resident(const MemoryRequest& request) {
+  return request.dense_bytes + std::max(given_cache(request), request.one_expert_bytes);
 }
 
 std::string short_pool(const MemoryRequest& request, std::int64_t tokens) {
@@ -88,8 +98,7 @@ std::string short_pool(const MemoryRequest& request, std::int64_t tokens) {
 // size is given).
 Result<MemoryPlan> plan_with_cache(const MemoryRequest& request, const Budget& budget) {
   const std::uint64_t most_cache = request.expert_bytes + request.expert_bytes / 50;  // slots are whole blocks
-  const std::uint64_t given = std::min(request.expert_cache.value_or(0), most_cache);
-  const std::uint64_t fixed = request.dense_bytes + std::max(given, request.one_expert_bytes);
+  const std::uint64_t given = given_cache(request), fixed = least_resident(request);
   const auto fail = [&] {
     return does_not_fit(request, budget, fixed, given > 0 ? "dense weights and the expert cache" : "dense weights",
                         "raise --mem-fraction-static, or lower --max-total-tokens or --expert-cache");
@@ -126,13 +135,8 @@ Result<MemoryPlan> plan_mapped(const MemoryRequest& request, const Budget& budge
       return does_not_fit(request, budget, request.weight_bytes, "weights",
                           "raise --mem-fraction-static, or let --expert-cache auto keep part of the experts");
   }
-  TETRAD_TRY(check_pool(request, budget, plan.pool_tokens));
+  if (request.max_total_tokens > 0) TETRAD_TRY(check_pool(request, budget, request.resident_bytes));
   const std::uint64_t pool = per_token(request) * static_cast<std::uint64_t>(plan.pool_tokens);
-  if (request.resident_bytes + pool > budget.bytes)
-    return make_error(ErrorCode::kOutOfMemory, "the model does not fit", budget.text,
-                      fmt::format("8-bit weights take {}, keys and values {}", format_bytes(request.resident_bytes),
-                                  format_bytes(pool)),
-                      "choose a smaller --max-total-tokens, or leave --dense-weights out");
   if (request.weight_bytes + pool > budget.bytes)
     plan.warning =
         fmt::format("weights of {} and a pool of {} are more than {}: weights will be read from disk again and again",
@@ -194,7 +198,7 @@ bool fits_whole(const MemoryRequest& request) {
 Result<MemoryPlan> plan_memory(const MemoryRequest& request) {
   const Budget budget = budget_of(request);
   if (!wants_cache(request, budget)) return plan_mapped(request, budget);
-  if (request.max_total_tokens > 0) TETRAD_TRY(check_pool(request, budget, request.max_total_tokens));
+  if (request.max_total_tokens > 0) TETRAD_TRY(check_pool(request, budget, least_resident(request)));
   return plan_with_cache(request, budget);
 }
 
