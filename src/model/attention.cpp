@@ -130,7 +130,9 @@ AttendArgs attend_args(const DecoderContext& context, const AttendTask& task, At
   return args;
 }
 
-// For every thread to have work where tasks are few: each part of their keys by itself, then what they give together.
+// Where tasks are too few for every thread to have work: each part of their keys by itself, then what they give
+// together. Decoded tokens need little memory for it, long prompts on many threads more than it is worth.
+constexpr std::int64_t kMostPartFloats = std::int64_t{16} << 20;
 void attend_in_parts(const DecoderContext& context, std::span<AttendArgs> tasks) {
   struct Unit {
     std::size_t task;
@@ -163,16 +165,19 @@ void mix(const DecoderContext& context, std::span<const Segment> segments, Atten
   const KernelTable& kernels = context.compute.kernels();
   const std::int64_t block = std::max<std::int64_t>(kernels.attend_rows / (config.heads / config.kv_heads), 1);
   std::vector<AttendArgs> tasks;
+  std::int64_t part_floats = 0;
   bool in_parts = false;
   for (const Segment& segment : segments)
     for (std::int64_t head = 0; head < config.kv_heads; ++head)
       for (std::int64_t first = 0; first < segment.count; first += block) {
         const AttendTask task = {&segment, head, first, std::min(block, segment.count - first)};
         tasks.push_back(attend_args(context, task, buffers, cache));
-        in_parts |= attend_parts(tasks.back()) > 1;
+        const std::int64_t parts = attend_parts(tasks.back());
+        in_parts |= parts > 1;
+        part_floats += parts * attend_part_floats(tasks.back().rows, config.head_dim);
       }
-  if (in_parts && kernels.attend == nullptr && tasks.size() < 4 * context.compute.pool().size())
-    return attend_in_parts(context, tasks);
+  const bool few = tasks.size() < 2 * context.compute.pool().size() && part_floats <= kMostPartFloats;
+  if (in_parts && few && kernels.attend == nullptr) return attend_in_parts(context, tasks);
   context.compute.pool().run(tasks.size(), [&](std::size_t i, std::size_t worker) {
     tasks[i].scratch = context.workspace.get(worker, attend_scratch_floats(tasks[i].rows, tasks[i].head_dim));
     attend(kernels, tasks[i]);
