@@ -84,6 +84,13 @@ Result<bool> holds_something_else(const fs::path& path) {
   return directories;
 }
 
+Status check_replaceable(const fs::path& destination) {
+  if (!TETRAD_TRY(holds_something_else(destination))) return {};
+  return invalid_input("the destination is no checkpoint", destination.string(),
+                       "it holds directories and no config.json, which would be deleted",
+                       "choose another name, or delete it yourself");
+}
+
 }  // namespace
 
 Result<Workplace> Workplace::open(const fs::path& destination, bool resume, bool overwrite, bool resumable) {
@@ -93,10 +100,7 @@ Result<Workplace> Workplace::open(const fs::path& destination, bool resume, bool
   if (path_exists(place.destination_) && !overwrite)
     return invalid_input("the destination exists", place.destination_.string(), "it is never overwritten by itself",
                          "choose another name or add --overwrite");
-  if (TETRAD_TRY(holds_something_else(place.destination_)))
-    return invalid_input("the destination is no checkpoint", place.destination_.string(),
-                         "it holds directories and no config.json, and --overwrite would delete them",
-                         "choose another name, or delete it yourself");
+  TETRAD_TRY(check_replaceable(place.destination_));
   const bool left = path_exists(place.directory_);
   if (left && !resume && !overwrite)
     return invalid_input(
@@ -132,6 +136,7 @@ Status Workplace::discard(const fs::path& destination) {
 
 Status Workplace::publish() {
   TETRAD_TRY(sync_directory(checkpoint()));
+  TETRAD_TRY(check_replaceable(destination_));  // hours may have passed
   // Killed between the two renames, a resumed run finds the checkpoint still here and ends the work.
   if (path_exists(destination_)) {
     TETRAD_TRY(delete_path(directory_ / "replaced"));

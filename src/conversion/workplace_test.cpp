@@ -80,6 +80,11 @@ TEST_F(WorkplaceTest, NeverReplacesADirectoryOfOtherThings) {
     EXPECT_NE(place.error().message.find("no checkpoint"), std::string::npos) << place.error().message;
   }
   EXPECT_FALSE(fs::exists(root_ / "home.partial"));
+  auto place = Workplace::open(root_ / "later", false, false).value();
+  fs::create_directories(root_ / "later" / "documents");  // while the work went on
+  EXPECT_FALSE(place.publish().has_value());
+  EXPECT_TRUE(fs::exists(root_ / "later" / "documents"));
+  EXPECT_TRUE(fs::exists(place.checkpoint())) << "the work is not lost";
   put(root_ / "home" / "config.json", "{}");  // a checkpoint may hold directories
   EXPECT_TRUE(Workplace::open(root_ / "home", false, true).has_value());
 }

@@ -53,6 +53,21 @@ inline void shape_pair(const QueryPair& pair) {
   amx_configure(shape);
 }
 
+template <bool kTwo>
+TETRAD_SIMD_INLINE void zero_pair() {
+  amx_zero<kSum00>();
+  amx_zero<kSum01>();
+  if constexpr (kTwo) amx_zero<kSum10>();
+  if constexpr (kTwo) amx_zero<kSum11>();
+}
+template <bool kTwo>
+TETRAD_SIMD_INLINE void store_pair(std::byte* out, std::int64_t stride) {
+  amx_store<kSum00>(out, stride);
+  amx_store<kSum01>(out + 64, stride);
+  if constexpr (kTwo) amx_store<kSum10>(out + 16 * stride, stride);
+  if constexpr (kTwo) amx_store<kSum11>(out + 16 * stride + 64, stride);
+}
+
 // Tiles of queries (or probabilities) times two tiles of keys (or values), for each part of the former in turn.
 template <bool kTwo>
 TETRAD_SIMD_INLINE void multiply_pair(const std::byte* a0, const std::byte* a1, std::int64_t a_stride) {
@@ -79,27 +94,20 @@ TETRAD_SIMD_INLINE void multiply_parts(const std::byte* a0, const std::byte* a1,
   multiply_pair<kTwo>(a0 + part, a1 + part, a_stride);
 }
 
-// Scores, not scaled yet, of all keys that the pair's last row sees, in whole steps.
+// Scores of all keys that the pair's last row sees, in whole steps.
 template <bool kSplit, bool kTwo>
 inline void score_pair(const AttendArgs& args, const TileAttention& state, const QueryPair& pair) {
   const std::int64_t chunks = args.head_dim / kTileColumns, tile = kTileBytes * (kSplit ? 2 : 1);
   const std::byte* q = state.queries + pair.first / 16 * chunks * 2 * kTileBytes;
   for (std::int64_t step = 0; step < pair.steps; ++step) {
     const std::byte* k = state.keys + 2 * step * chunks * tile;
-    amx_zero<kSum00>();
-    amx_zero<kSum01>();
-    if constexpr (kTwo) amx_zero<kSum10>();
-    if constexpr (kTwo) amx_zero<kSum11>();
+    zero_pair<kTwo>();
     for (std::int64_t c = 0; c < chunks; ++c) {
       const std::byte* a = q + 2 * kTileBytes * c;
       multiply_parts<kSplit, kTwo>(a, a + chunks * 2 * kTileBytes, 64, kTileBytes, k + c * tile,
                                    k + (chunks + c) * tile);
     }
-    std::byte* out = state.scores + 4 * kStepKeys * step;
-    amx_store<kSum00>(out, kScoreStride);
-    amx_store<kSum01>(out + 64, kScoreStride);
-    if constexpr (kTwo) amx_store<kSum10>(out + 16 * kScoreStride, kScoreStride);
-    if constexpr (kTwo) amx_store<kSum11>(out + 16 * kScoreStride + 64, kScoreStride);
+    store_pair<kTwo>(state.scores + 4 * kStepKeys * step, kScoreStride);
   }
 }
 
@@ -196,10 +204,7 @@ inline void value_pair(const AttendArgs& args, const TileAttention& state, const
   for (std::int64_t d = 0; d < args.head_dim; d += 32) {
     auto* sums = reinterpret_cast<std::byte*>(state.part.sums + pair.first * args.head_dim + d);
     if (pair.fresh) {
-      amx_zero<kSum00>();
-      amx_zero<kSum01>();
-      if constexpr (kTwo) amx_zero<kSum10>();
-      if constexpr (kTwo) amx_zero<kSum11>();
+      zero_pair<kTwo>();
     } else {
       amx_load<kSum00>(sums, stride);
       amx_load<kSum01>(sums + 64, stride);
@@ -210,10 +215,7 @@ inline void value_pair(const AttendArgs& args, const TileAttention& state, const
     const std::byte* p = state.scores;
     for (std::int64_t step = 0; step < pair.steps; ++step, p += 128, v += args.head_dim / 16 * tile)
       multiply_parts<kSplit, kTwo>(p, p + 16 * kScoreStride, kScoreStride, 64, v, v + tile);
-    amx_store<kSum00>(sums, stride);
-    amx_store<kSum01>(sums + 64, stride);
-    if constexpr (kTwo) amx_store<kSum10>(sums + 16 * stride, stride);
-    if constexpr (kTwo) amx_store<kSum11>(sums + 16 * stride + 64, stride);
+    store_pair<kTwo>(sums, stride);
   }
 }
 
@@ -229,7 +231,7 @@ template <bool kSplit>
 inline void attend_tiles(const AttendArgs& args, std::int64_t part_begin, std::int64_t part_end,
                          const AttendPart& part) {
   const TileAttention state = tile_attention(args, part);
-  pack_queries(args, set1(args.scale * 1.44269504088896341F), state.queries);  // scores are powers of two
+  pack_queries(args, set1(args.scale * 1.44269504088896341F), state.queries);  // scores are exponents of 2
   for (std::int64_t row = 0; row < args.rows; ++row) part.totals[row] = 0.0F;
   const std::int64_t keys = args.first_position + (args.rows - 1) / args.group + 1;
   const std::int64_t last = part_end < keys ? part_end : keys;

@@ -151,12 +151,6 @@ TETRAD_SIMD_INLINE void nv_parts_group(const NvPartsRows& w, std::int64_t g, std
   for (unsigned m = 0; m < kM; ++m) sums[m] = nv_parts_add(rows[m], sums[m]);
 }
 
-TETRAD_SIMD_INLINE float rounded(float value) {
-  float lanes[16];
-  store(lanes, round_bf16(set1(value)));
-  return lanes[0];
-}
-
 // `count` <= 8 rows of w from args' row n on, `apart` rows apart.
 template <unsigned kM>
 inline void nv_parts_block(const RawWeight& weight, std::int64_t row, const Nvfp4Args& args, std::int64_t n,
@@ -168,15 +162,17 @@ inline void nv_parts_block(const RawWeight& weight, std::int64_t row, const Nvfp
   for (unsigned m = 0; m < kM; ++m) sums[m] = _mm512_setzero_ps();
   for (std::int64_t g = 0; g < whole; ++g) nv_parts_group<kM>(w, g, kNvfp4Columns, args.x, args.x_stride, sums);
   if (rest > 0) nv_parts_group<kM>(w, whole, rest, args.x, args.x_stride, sums);
-  for (unsigned m = 0; m < kM; ++m) {
-    alignas(64) float parts[16];
-    _mm512_store_ps(parts, sums[m]);
-    for (std::int64_t i = 0; i < w.count; ++i) {
-      const bool nan = nv_parts_nan(w.scales + i * w.row_scales, weight.scale_cols);
-      const float* both = parts + 4 * kNvPartsAt[i / 2] + 2 * (i % 2);
-      const float value = nan ? __builtin_nanf("") : (both[0] + both[1]) * weight.tensor_scale;
-      args.y[m * args.y_stride + n + i * apart] = args.bf16 ? rounded(value) : value;
-    }
+  float results[kM][16];
+  for (unsigned m = 0; m < kM; ++m) {  // both parts, which lie side by side
+    F32x16 value = F32x16{_mm512_add_ps(sums[m], _mm512_permute_ps(sums[m], 0xB1))} * set1(weight.tensor_scale);
+    if (args.bf16) value = round_bf16(value);
+    store(results[m], value);
+  }
+  for (std::int64_t i = 0; i < w.count; ++i) {
+    const bool nan = nv_parts_nan(w.scales + i * w.row_scales, weight.scale_cols);
+    for (unsigned m = 0; m < kM; ++m)
+      args.y[m * args.y_stride + n + i * apart] =
+          nan ? __builtin_nanf("") : results[m][4 * kNvPartsAt[i / 2] + 2 * (i % 2)];
   }
 }
 

@@ -131,10 +131,9 @@ inline std::int64_t matrix_scratch_bytes(std::int64_t m, std::int64_t n) {
   return (n + 31) / 32 * (32768 + (rows + 15) / 16 * 4096);
 }
 
-// Causal attention of `rows` query rows that share one key/value head (attention.h puts the kernels together); row i
-// belongs to position first_position + i / group and sees the keys 0 .. that position. Query row i is at q + (i /
-// group)
-// * q_stride + (i % group) * head_dim, output likewise. Keys and values: position p at k + p * kv_stride.
+// Causal attention of `rows` query rows that share one key/value head; row i belongs to position first_position + i /
+// group and sees the keys 0 .. that position. Query row i is at q + (i / group) * q_stride + (i % group) * head_dim,
+// output likewise. Keys and values: position p at k + p * kv_stride. attention.h puts the kernels together.
 struct AttendArgs {
   const float* q = nullptr;
   float* out = nullptr;
@@ -152,8 +151,8 @@ struct AttendArgs {
   bool bf16 = false;  // as PyTorch's CPU kernel: probabilities rounded before they meet the values, the result rounded
   float* scratch = nullptr;  // attend_scratch_floats(rows, head_dim)
 };
-// Of a part of the keys, for each row: its largest score, the probabilities' sum (0: it sees none of these keys), that
-// of probability * value. What the numbers mean is the kernels' own.
+// Of a part of the keys, for each row: the sum of probability * value, the largest score, the probabilities' sum (0: it
+// sees none of these keys). What the numbers mean is the kernels' own.
 struct AttendPart {
   float *sums, *maxima, *totals;  // [rows, head_dim], [rows], [rows]
 };
