@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <exception>
 #include <fstream>
@@ -17,10 +18,11 @@ namespace tetrad {
 
 namespace {
 
-// Between two loops of a forward pass lie a few microseconds, a sleep and a wake-up cost fifty: threads look for so
-// many pauses (20 to 60 us) before they sleep. With it the bundled model generates 1,650 tokens/s instead of 300 on two
-// cores.
+// Between two loops of a forward pass lie a few microseconds, waking a sleeper takes 50 and on a virtual machine
+// several hundred: threads look for so many pauses (20 to 60 us), and then, letting others run, until so much time is
+// over, before they sleep.
 constexpr int kSpins = 1500;
+constexpr auto kYieldTime = std::chrono::microseconds(1000);
 
 void pause_cpu() {
 #if defined(__x86_64__)
@@ -28,16 +30,33 @@ void pause_cpu() {
 #endif
 }
 
+// Whether `ready` became true before it was time to sleep.
+template <class Ready>
+bool spin_until(const Ready& ready) {
+  for (int i = 0; i < kSpins; ++i) {
+    if (ready()) return true;
+    pause_cpu();
+  }
+  for (const auto end = std::chrono::steady_clock::now() + kYieldTime; std::chrono::steady_clock::now() < end;) {
+    if (ready()) return true;
+    std::this_thread::yield();
+  }
+  return false;
+}
+
 }  // namespace
 
+// A loop is open while `phase` is odd; each has its own number. Who comes in counts himself in `inside` first and then
+// looks whether the loop is still open; the caller closes it first and then waits for `inside` to be 0 (all in one
+// order, seq_cst). So it never waits for a worker that is still waking up, which does not find anything to do.
 struct ThreadPool::State {
   std::vector<std::thread> threads;
-  // Of the running loop; written before `generation` counts up.
+  // Of the running loop; written while none is open and nobody is inside.
   const std::function<void(std::size_t, std::size_t)>* body = nullptr;
   std::size_t count = 0, grain = 1;
   std::atomic<std::size_t> next{0};
 
-  std::atomic<std::size_t> generation{0}, busy{0}, sleepers{0};
+  std::atomic<std::size_t> phase{0}, inside{0}, sleepers{0};
   std::atomic<bool> stop{false}, caller_sleeps{false};
   std::mutex mutex;  // around going to sleep and waking up, and `failure`
   std::condition_variable start, finished;
@@ -57,36 +76,41 @@ struct ThreadPool::State {
     }
   }
 
+  // `seen`: the loop this worker was in last.
   void await_start(std::size_t seen) {
-    for (int i = 0; i < kSpins; ++i) {
-      if (generation != seen || stop) return;
-      pause_cpu();
-    }
+    const auto ready = [&] {
+      const std::size_t now = phase;
+      return stop || (now != seen && now % 2 == 1);
+    };
+    if (spin_until(ready)) return;
     std::unique_lock lock(mutex);
     ++sleepers;
-    start.wait(lock, [&] { return stop || generation != seen; });
+    start.wait(lock, ready);
     --sleepers;
   }
 
   void loop(std::size_t worker) {
-    for (std::size_t seen = 0;; ++seen) {
+    for (std::size_t seen = 0;;) {
       await_start(seen);
       if (stop) return;
-      work(worker);
-      if (--busy > 0 || !caller_sleeps) continue;
+      ++inside;
+      const std::size_t now = phase;
+      if (now % 2 == 1) {
+        seen = now;
+        work(worker);
+      }
+      if (--inside > 0 || !caller_sleeps) continue;
       const std::lock_guard lock(mutex);
       finished.notify_one();
     }
   }
 
   void await_end() {
-    for (int i = 0; i < kSpins; ++i) {
-      if (busy == 0) return;
-      pause_cpu();
-    }
+    const auto ready = [&] { return inside == 0; };
+    if (spin_until(ready)) return;
     std::unique_lock lock(mutex);
     caller_sleeps = true;
-    finished.wait(lock, [&] { return busy == 0; });
+    finished.wait(lock, ready);
     caller_sleeps = false;
   }
 
@@ -121,12 +145,14 @@ void ThreadPool::run(std::size_t count, const std::function<void(std::size_t, st
   s.failure = nullptr;
   const bool alone = s.threads.empty() || count <= s.grain;
   if (!alone) {
-    s.busy = s.threads.size();
-    ++s.generation;
+    ++s.phase;
     s.wake();
   }
   s.work(0);
-  if (!alone) s.await_end();
+  if (!alone) {
+    ++s.phase;
+    s.await_end();
+  }
   s.body = nullptr;
   if (s.failure) std::rethrow_exception(s.failure);
 }

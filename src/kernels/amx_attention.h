@@ -94,21 +94,26 @@ TETRAD_SIMD_INLINE void multiply_parts(const std::byte* a0, const std::byte* a1,
   multiply_pair<kTwo>(a0 + part, a1 + part, a_stride);
 }
 
-// Scores of all keys that the pair's last row sees, in whole steps.
+// Scores of 32 keys, which lie at `k`.
 template <bool kSplit, bool kTwo>
-inline void score_pair(const AttendArgs& args, const TileAttention& state, const QueryPair& pair) {
+TETRAD_SIMD_INLINE void score_step(const AttendArgs& args, const TileAttention& state, const QueryPair& pair,
+                                   std::int64_t step, const std::byte* k, ReadAhead* next) {
   const std::int64_t chunks = args.head_dim / kTileColumns, tile = kTileBytes * (kSplit ? 2 : 1);
   const std::byte* q = state.queries + pair.first / 16 * chunks * 2 * kTileBytes;
-  for (std::int64_t step = 0; step < pair.steps; ++step) {
-    const std::byte* k = state.keys + 2 * step * chunks * tile;
-    zero_pair<kTwo>();
-    for (std::int64_t c = 0; c < chunks; ++c) {
-      const std::byte* a = q + 2 * kTileBytes * c;
-      multiply_parts<kSplit, kTwo>(a, a + chunks * 2 * kTileBytes, 64, kTileBytes, k + c * tile,
-                                   k + (chunks + c) * tile);
-    }
-    store_pair<kTwo>(state.scores + 4 * kStepKeys * step, kScoreStride);
+  zero_pair<kTwo>();
+  for (std::int64_t c = 0; c < chunks; ++c) {
+    const std::byte* a = q + 2 * kTileBytes * c;
+    multiply_parts<kSplit, kTwo>(a, a + chunks * 2 * kTileBytes, 64, kTileBytes, k + c * tile, k + (chunks + c) * tile);
+    if (next != nullptr) next->fetch<kSplit>(kScoreLines);
   }
+  store_pair<kTwo>(state.scores + 4 * kStepKeys * step, kScoreStride);
+}
+// Of all keys that the pair's last row sees, in whole steps.
+template <bool kSplit, bool kTwo>
+inline void score_pair(const AttendArgs& args, const TileAttention& state, const QueryPair& pair) {
+  const std::int64_t bytes = 2 * kStepKeys * args.head_dim * (kSplit ? 2 : 1);
+  for (std::int64_t step = 0; step < pair.steps; ++step)
+    score_step<kSplit, kTwo>(args, state, pair, step, state.keys + step * bytes, nullptr);
 }
 
 // 2^x, to 2^-22: a polynomial in what x exceeds its floor by (Lawson's minimax fit, relative error 7.5e-8).
@@ -178,7 +183,8 @@ TETRAD_SIMD_INLINE void rescale_row(float* sums, std::int64_t head_dim, float& t
 
 // Scores of a pair's rows to parts of probabilities (not yet divided by their total). All maxima first: the arithmetic
 // of one row doesn't wait for its own.
-inline void softmax_pair(const AttendArgs& args, const TileAttention& state, const QueryPair& pair) {
+template <bool kSplit>
+inline void softmax_pair(const AttendArgs& args, const TileAttention& state, const QueryPair& pair, ReadAhead* next) {
   alignas(64) float factors[kPairRows];
   float *maxima = state.part.maxima + pair.first, *totals = state.part.totals + pair.first;
   for (std::int64_t i = 0; i < pair.rows; ++i) {
@@ -186,6 +192,7 @@ inline void softmax_pair(const AttendArgs& args, const TileAttention& state, con
     const float before = pair.fresh ? -__builtin_inff() : maxima[i];
     maxima[i] = largest_score(scores, tile_seen(args, pair, i), before);
     factors[i] = before - maxima[i];
+    if (next != nullptr) next->fetch<kSplit>(kSoftmaxLines * args.head_dim / kTileColumns / args.rows);
   }
   for (std::int64_t i = 0; i < kPairRows; i += 16) store(factors + i, exp2_floor(load(factors + i)));
   for (std::int64_t i = 0; i < pair.rows; ++i) {
@@ -195,7 +202,17 @@ inline void softmax_pair(const AttendArgs& args, const TileAttention& state, con
       rescale_row(state.part.sums + (pair.first + i) * args.head_dim, args.head_dim, totals[i], factors[i]);
     const float total = hsum(probabilities(scores, seen, kStepKeys * pair.steps, maxima[i]));
     totals[i] = pair.fresh ? total : totals[i] + total;
+    if (next != nullptr) next->fetch<kSplit>(kSoftmaxLines * args.head_dim / kTileColumns / args.rows);
   }
+}
+
+template <bool kTwo>
+TETRAD_SIMD_INLINE void load_pair(const std::byte* sums, std::int64_t stride, bool fresh) {
+  if (fresh) return zero_pair<kTwo>();
+  amx_load<kSum00>(sums, stride);
+  amx_load<kSum01>(sums + 64, stride);
+  if constexpr (kTwo) amx_load<kSum10>(sums + 16 * stride, stride);
+  if constexpr (kTwo) amx_load<kSum11>(sums + 16 * stride + 64, stride);
 }
 
 template <bool kSplit, bool kTwo>
@@ -203,14 +220,7 @@ inline void value_pair(const AttendArgs& args, const TileAttention& state, const
   const std::int64_t tile = kTileBytes * (kSplit ? 2 : 1), stride = 4 * args.head_dim;
   for (std::int64_t d = 0; d < args.head_dim; d += 32) {
     auto* sums = reinterpret_cast<std::byte*>(state.part.sums + pair.first * args.head_dim + d);
-    if (pair.fresh) {
-      zero_pair<kTwo>();
-    } else {
-      amx_load<kSum00>(sums, stride);
-      amx_load<kSum01>(sums + 64, stride);
-      if constexpr (kTwo) amx_load<kSum10>(sums + 16 * stride, stride);
-      if constexpr (kTwo) amx_load<kSum11>(sums + 16 * stride + 64, stride);
-    }
+    load_pair<kTwo>(sums, stride, pair.fresh);
     const std::byte* v = state.values + d / 16 * tile;
     const std::byte* p = state.scores;
     for (std::int64_t step = 0; step < pair.steps; ++step, p += 128, v += args.head_dim / 16 * tile)
@@ -223,22 +233,30 @@ template <bool kSplit, bool kTwo>
 inline void attend_pair(const AttendArgs& args, const TileAttention& state, const QueryPair& pair) {
   shape_pair(pair);
   score_pair<kSplit, kTwo>(args, state, pair);
-  softmax_pair(args, state, pair);
+  softmax_pair<kSplit>(args, state, pair, nullptr);
   value_pair<kSplit, kTwo>(args, state, pair);
 }
+
+#include "kernels/amx_attention_few.h"
 
 template <bool kSplit>
 inline void attend_tiles(const AttendArgs& args, std::int64_t part_begin, std::int64_t part_end,
                          const AttendPart& part) {
   const TileAttention state = tile_attention(args, part);
-  pack_queries(args, set1(args.scale * 1.44269504088896341F), state.queries);  // scores are exponents of 2
+  pack_queries<kSplit>(args, set1(args.scale * 1.44269504088896341F), state.queries);  // scores are exponents of 2
   for (std::int64_t row = 0; row < args.rows; ++row) part.totals[row] = 0.0F;
   const std::int64_t keys = args.first_position + (args.rows - 1) / args.group + 1;
   const std::int64_t last = part_end < keys ? part_end : keys;
+  ReadAhead next(args, part_begin, last);
   for (std::int64_t begin = part_begin; begin < last; begin += kMatrixKeyTile) {
     const std::int64_t end = last - begin < kMatrixKeyTile ? last : begin + kMatrixKeyTile;
-    pack_keys<kSplit>(args, {begin, end, keys}, state.keys, state.gathered);
-    pack_values<kSplit>(args, {begin, end, keys}, state.values, state.gathered);
+    if (args.rows <= 16 && args.rows <= args.group) {  // of one token: all see all keys
+      const std::int64_t steps = (end - begin + kStepKeys - 1) / kStepKeys;
+      attend_few<kSplit>(args, state, {0, args.rows, begin, steps, begin == part_begin}, {begin, end, keys}, next);
+      continue;
+    }
+    pack_keys<kSplit>(args, {begin, end, keys}, state.keys, state.gathered, nullptr);
+    pack_values<kSplit>(args, {begin, end, keys}, state.values, state.gathered, nullptr);
     for (std::int64_t first = 0; first < args.rows; first += kPairRows) {
       const std::int64_t left = args.rows - first;
       QueryPair pair = {first, left < kPairRows ? left : kPairRows, begin, 0, begin == part_begin};
@@ -271,7 +289,7 @@ inline void attend_tokens(const AttendArgs& args, std::int64_t begin, std::int64
 void attend_part(const AttendArgs& args, std::int64_t begin, std::int64_t end, const AttendPart& part) {
   if (!takes_attention(args)) return avx512::attend_part(args, begin, end, part);
   if (args.rows > args.group && !finite_values(args, begin, end)) return attend_tokens(args, begin, end, part);
-  if (args.slots != nullptr && args.paged_bf16)
+  if (args.slots != nullptr && args.paged_bf16)  // as attend_finish() has it
     attend_tiles<false>(args, begin, end, part);
   else
     attend_tiles<true>(args, begin, end, part);
@@ -291,6 +309,7 @@ void attend_finish(const AttendArgs& args, const AttendPart& all) {
   if (!takes_attention(args)) return avx512::attend_finish(args, all);
   const __m512i first = _mm512_setr_epi32(0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
   const __m512i second = _mm512_add_epi32(first, _mm512_set1_epi32(8));
+  const bool bf16 = args.slots != nullptr && args.paged_bf16;
   for (std::int64_t row = 0; row < args.rows; ++row) {
     const F32x16 factor = set1(1.0F / all.totals[row]);
     const float* sums = all.sums + row * args.head_dim;
@@ -298,8 +317,8 @@ void attend_finish(const AttendArgs& args, const AttendPart& all) {
     for (std::int64_t d = 0; d < args.head_dim; d += 32) {
       // Zero is added so that its sign doesn't tell whether keys were there that a row doesn't see.
       const F32x16 a = fma(load(sums + d), factor, zero()), b = fma(load(sums + d + 16), factor, zero());
-      store(out + d, {_mm512_permutex2var_ps(a.v, first, b.v)});
-      store(out + d + 16, {_mm512_permutex2var_ps(a.v, second, b.v)});
+      store(out + d, bf16 ? F32x16{_mm512_permutex2var_ps(a.v, first, b.v)} : a);
+      store(out + d + 16, bf16 ? F32x16{_mm512_permutex2var_ps(a.v, second, b.v)} : b);
     }
   }
 }

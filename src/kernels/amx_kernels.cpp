@@ -8,11 +8,12 @@
 #define TETRAD_SIMD_TARGET TETRAD_SIMD_AVX512
 #if defined(__clang__)
 #pragma clang attribute push(                                                                                     \
-    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512bf16,avx512fp16,avx2,fma,f16c"))), \
+    __attribute__((                                                                                               \
+        target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512vbmi,avx512bf16,avx512fp16,avx2,fma,f16c"))), \
     apply_to = function)
 #else
 #pragma GCC push_options
-#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512bf16,avx512fp16,avx2,fma,f16c")
+#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512vbmi,avx512bf16,avx512fp16,avx2,fma,f16c")
 #endif
 namespace tetrad::avx512 {
 // attention_kernels.cpp

@@ -4,9 +4,12 @@
 // sum is an integer times two scales, the second a power of two.
 //
 // A packed group of a row of x: 256 bytes of planes of the high parts cut off at -128 and 127, 256 of what that leaves,
-// 256 of the low parts (nvfp4_simd.h), 16 x int32 -12 * sum of the high parts in a block, the same of the low ones, 16
-// x float 128 times the block's scale.
+// 256 of the low parts (nvfp4_simd.h), 16 x int32 kNvPartsMagic - 12 * sum of the high parts in a block, the same of
+// the low ones, 16 x float 128 times the block's scale.
 constexpr std::int64_t kNvPartsBytes = 960, kNvPartsRows = 2;
+// The bits of 1.5 * 2^23: added to a sum n of less than 22 bits they are those of 1.5 * 2^23 + n, so that one
+// multiply-add both converts and scales it.
+constexpr std::int32_t kNvPartsMagic = 0x4B400000;
 
 // A block of x as scale * (256 high + low), the scale a power of two, high within +-254, low from -128 to 127. BF16
 // holds such a high part, a byte doesn't: it makes up for a scale that may be almost twice as large as it had to be.
@@ -40,7 +43,7 @@ void pack_nvfp4_parts(const float* x, std::int64_t k, std::byte* out) {
       nv_store_bytes(cut, block, out);
       nv_store_bytes(parts.high - cut, block, out + 256);
       nv_store_bytes(parts.low, block, out + 512);
-      const std::int32_t high = nv_offset(parts.high), low = nv_offset(parts.low);
+      const std::int32_t high = kNvPartsMagic + nv_offset(parts.high), low = kNvPartsMagic + nv_offset(parts.low);
       const float scale = parts.scale * 128.0F;
       std::byte* behind = out + 768 + 4 * nv_lane(block);
       __builtin_memcpy(behind, &high, 4);
@@ -59,21 +62,38 @@ TETRAD_SIMD_INLINE NvPartsPlanes nv_parts_planes(const std::byte* p) {
           nv_load(p + 768), nv_load(p + 832),  _mm512_castsi512_ps(nv_load(p + 896))};
 }
 
-// A row of w and a group of a row of x: lanes 4 i, 4 i + 1 of the result are steps 2 i and 2 i + 1 of the high part,
-// the next two those of the low part.
+// nv_codes with fewer instructions: a table of 64 takes whatever stands above a code's four bits, and one permutation
+// of both loads swaps lanes.
+TETRAD_SIMD_INLINE NvCodes nv_parts_codes(const std::byte* p) {
+  __m512i first = nv_load(p), second = nv_load(p + 64);
+  __asm__("" : "+v"(first), "+v"(second));  // one load, not one for each use: most cross a cache line
+  const __m512i table =
+      _mm512_broadcast_i32x4(_mm_setr_epi8(12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0));
+  const __m512i swapped = _mm512_setr_epi32(1, 16, 3, 18, 5, 20, 7, 22, 9, 24, 11, 26, 13, 28, 15, 30);
+  const __m512i x = _mm512_mask_blend_epi32(0xAAAA, first, second);
+  const __m512i y = _mm512_permutex2var_epi32(first, swapped, second);
+  return {_mm512_permutexvar_epi8(x, table), _mm512_permutexvar_epi8(_mm512_srli_epi16(x, 4), table),
+          _mm512_permutexvar_epi8(y, table), _mm512_permutexvar_epi8(_mm512_srli_epi16(y, 4), table)};
+}
+
+// A row of w and a group of a row of x: lanes 4 i, 4 i + 1 of the result are steps 2 i and 2 i + 1 of the high part
+// over 256, the next two those of the low part.
 TETRAD_SIMD_INLINE __m512 nv_parts_steps(const NvCodes& w, F32x16 w_scale, const NvPartsPlanes& x) {
   const __m512i high = nv_dot(nv_dot(x.high_offset, w, x.high), w, x.rest), low = nv_dot(x.low_offset, w, x.low);
-  const __m512 scale = _mm512_mul_ps(w_scale.v, x.scale);
-  const __m512 a = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_slli_epi32(high, 8)), scale);
-  const __m512 b = _mm512_mul_ps(_mm512_cvtepi32_ps(low), scale);
+  const __m512 scale = _mm512_mul_ps(w_scale.v, x.scale);  // six bits with the offset's two: all is exact
+  const __m512 offset = _mm512_mul_ps(scale, _mm512_set1_ps(-0x1.8p23F));
+  const __m512 a = _mm512_fmadd_ps(_mm512_castsi512_ps(high), scale, offset);
+  const __m512 b = _mm512_fmadd_ps(_mm512_castsi512_ps(low), scale, offset);
   return _mm512_add_ps(_mm512_shuffle_ps(a, b, 0x88), _mm512_shuffle_ps(a, b, 0xDD));
 }
 
 // Scales of a group as nv_scales has them, but for NaN, which nv_parts_nan() looks for.
 TETRAD_SIMD_INLINE F32x16 nv_parts_scales(const std::byte* p) {
-  const __m128i order = _mm_setr_epi8(0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15);
-  const __m128i codes = _mm_shuffle_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i_u*>(p)), order);
-  const __m256i half = _mm256_slli_epi16(_mm256_cvtepi8_epi16(codes), 7);
+  // Each to the upper half of 16 bits.
+  const __m256i order = _mm256_setr_epi8(-1, 0, -1, 8, -1, 1, -1, 9, -1, 2, -1, 10, -1, 3, -1, 11, -1, 4, -1, 12, -1, 5,
+                                         -1, 13, -1, 6, -1, 14, -1, 7, -1, 15);
+  const __m256i both = _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i_u*>(p)));
+  const __m256i half = _mm256_srai_epi16(_mm256_shuffle_epi8(both, order), 1);
   return {_mm512_cvtph_ps(_mm256_and_si256(half, _mm256_set1_epi16(static_cast<short>(0xBFFF))))};
 }
 TETRAD_SIMD_INLINE bool nv_parts_nan(const std::byte* scales, std::int64_t count) {
@@ -114,35 +134,35 @@ TETRAD_SIMD_INLINE __m512 nv_parts_add(const __m512* rows, __m512 sum) {
 }
 
 // Rows of w that are taken side by side. Far apart: each then begins a stream of rows one behind another, and the
-// hardware fetches eight streams ahead where it doesn't keep up with one. With kNvPartsAhead bytes of each fetched
-// besides, a Xeon's two cores read 87 % of what they do of BF16 weights; 72 % as one stream, fetched 4 KiB ahead.
+// hardware fetches eight streams ahead where it doesn't keep up with one. kNvPartsAhead bytes of each are fetched
+// besides.
 struct NvPartsRows {
-  const std::byte *codes, *scales;
-  std::int64_t row_bytes, row_scales, count;  // from row to row
+  const std::byte *codes[kNvPartsBlock], *scales[kNvPartsBlock];  // of rows that are not there: another's
 };
 constexpr std::int64_t kNvPartsAhead = 512;
 
 // Group g of all rows, of `columns` columns.
-template <unsigned kM>
+template <unsigned kM, bool kWhole>
 TETRAD_SIMD_INLINE void nv_parts_group(const NvPartsRows& w, std::int64_t g, std::int64_t columns, const std::byte* x,
                                        std::int64_t x_stride, __m512* sums) {
   __m512 rows[kM][kNvPartsBlock];
 #pragma GCC unroll 8
   for (std::int64_t i = 0; i < kNvPartsBlock; ++i) {
-    const bool there = i < w.count;  // else a row is taken twice
-    const std::byte* codes = w.codes + (there ? i : 0) * w.row_bytes + 128 * g;
-    const std::byte* scales = w.scales + (there ? i : 0) * w.row_scales + 16 * g;
+    const std::byte* codes = w.codes[i] + 128 * g;
+    const std::byte* scales = w.scales[i] + 16 * g;
     std::byte tail[128 + 16];
-    if (columns < kNvfp4Columns) {
+    if constexpr (!kWhole) {
       __builtin_memset(tail, 0, sizeof tail);
       __builtin_memcpy(tail, codes, static_cast<std::size_t>(columns / 2));
       __builtin_memcpy(tail + 128, scales, static_cast<std::size_t>(columns / 16));
       codes = tail;
       scales = tail + 128;
+    } else {
+      __builtin_prefetch(codes + kNvPartsAhead, 0, 2);
+      __builtin_prefetch(codes + kNvPartsAhead + 64, 0, 2);
+      __builtin_prefetch(scales + 256, 0, 2);
     }
-    __builtin_prefetch(w.codes + i * w.row_bytes + 128 * g + kNvPartsAhead, 0, 2);
-    __builtin_prefetch(w.codes + i * w.row_bytes + 128 * g + kNvPartsAhead + 64, 0, 2);
-    const NvCodes code = nv_codes(codes);
+    const NvCodes code = nv_parts_codes(codes);
     const F32x16 scale = nv_parts_scales(scales);
 #pragma GCC unroll 2
     for (unsigned m = 0; m < kM; ++m)
@@ -156,20 +176,25 @@ template <unsigned kM>
 inline void nv_parts_block(const RawWeight& weight, std::int64_t row, const Nvfp4Args& args, std::int64_t n,
                            std::int64_t apart, std::int64_t count) {
   const std::int64_t whole = weight.cols / kNvfp4Columns, rest = weight.cols % kNvfp4Columns;
-  const NvPartsRows w = {weight.data + (row + n) * weight.cols / 2, weight.scales + (row + n) * weight.scale_cols,
-                         apart * weight.cols / 2, apart * weight.scale_cols, count};
+  NvPartsRows w;
+  for (std::int64_t i = 0; i < kNvPartsBlock; ++i) {
+    const std::int64_t at = row + n + (i < count ? i : 0) * apart;
+    w.codes[i] = weight.data + at * weight.cols / 2;
+    w.scales[i] = weight.scales + at * weight.scale_cols;
+  }
   __m512 sums[kM];
   for (unsigned m = 0; m < kM; ++m) sums[m] = _mm512_setzero_ps();
-  for (std::int64_t g = 0; g < whole; ++g) nv_parts_group<kM>(w, g, kNvfp4Columns, args.x, args.x_stride, sums);
-  if (rest > 0) nv_parts_group<kM>(w, whole, rest, args.x, args.x_stride, sums);
+  for (std::int64_t g = 0; g < whole; ++g) nv_parts_group<kM, true>(w, g, kNvfp4Columns, args.x, args.x_stride, sums);
+  if (rest > 0) nv_parts_group<kM, false>(w, whole, rest, args.x, args.x_stride, sums);
   float results[kM][16];
   for (unsigned m = 0; m < kM; ++m) {  // both parts, which lie side by side
-    F32x16 value = F32x16{_mm512_add_ps(sums[m], _mm512_permute_ps(sums[m], 0xB1))} * set1(weight.tensor_scale);
+    const __m512 high = _mm512_mul_ps(sums[m], _mm512_set1_ps(256.0F)), low = _mm512_permute_ps(sums[m], 0xB1);
+    F32x16 value = F32x16{_mm512_add_ps(high, low)} * set1(weight.tensor_scale);
     if (args.bf16) value = round_bf16(value);
     store(results[m], value);
   }
-  for (std::int64_t i = 0; i < w.count; ++i) {
-    const bool nan = nv_parts_nan(w.scales + i * w.row_scales, weight.scale_cols);
+  for (std::int64_t i = 0; i < count; ++i) {
+    const bool nan = nv_parts_nan(w.scales[i], weight.scale_cols);
     for (unsigned m = 0; m < kM; ++m)
       args.y[m * args.y_stride + n + i * apart] =
           nan ? __builtin_nanf("") : results[m][4 * kNvPartsAt[i / 2] + 2 * (i % 2)];

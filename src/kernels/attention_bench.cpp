@@ -5,6 +5,7 @@
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
+#include <cstring>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -26,11 +27,14 @@ struct AttendCase {
 };
 constexpr AttendCase kAttendCases[] = {{4096, 1, true},  {16384, 1, true},  {16384, 1, false}, {4096, 10, true},
                                        {512, 10, true},  {4096, 10, false}, {4096, 32, true},  {4096, 32, false},
-                                       {4096, 64, true}, {4096, 128, true}};
+                                       {4096, 64, true}, {4096, 128, true}, {512, 1, true},    {512, 1, false}};
 
-std::vector<std::byte> random_pool(Rng& rng, std::int64_t elements, bool bf16) {
-  std::vector<std::byte> pool(static_cast<std::size_t>(elements * (bf16 ? 2 : 4)));
-  for (std::size_t i = bf16 ? 1 : 3; i < pool.size(); i += bf16 ? 2 : 4)
+// In huge pages, as the model's pool is.
+const std::byte* random_pool(Rng& rng, std::int64_t elements, bool bf16, FloatBuffer& memory) {
+  const std::size_t bytes = static_cast<std::size_t>(elements) * (bf16 ? 2 : 4);
+  auto* pool = reinterpret_cast<std::byte*>(memory.grow(bf16 ? elements / 2 : elements));
+  std::memset(pool, 0, bytes);
+  for (std::size_t i = bf16 ? 1 : 3; i < bytes; i += bf16 ? 2 : 4)
     pool[i] = static_cast<std::byte>(0x3C + 0x80 * rng.below(2));
   return pool;
 }
@@ -38,7 +42,9 @@ std::vector<std::byte> random_pool(Rng& rng, std::int64_t elements, bool bf16) {
 void run_case(benchmark::State& state, const AttendCase& c, const std::string& target, double peak) {
   Rng rng(1);
   const std::int64_t elements = kHeads * c.context * kHeadDim, size = c.bf16 ? 2 : 4;
-  const std::vector<std::byte> keys = random_pool(rng, elements, c.bf16), values = random_pool(rng, elements, c.bf16);
+  FloatBuffer key_memory, value_memory;
+  const std::byte* keys = random_pool(rng, elements, c.bf16, key_memory);
+  const std::byte* values = random_pool(rng, elements, c.bf16, value_memory);
   std::vector<std::int32_t> slots(static_cast<std::size_t>(c.context));
   std::iota(slots.begin(), slots.end(), 0);
   AttendArgs args;
@@ -57,8 +63,8 @@ void run_case(benchmark::State& state, const AttendCase& c, const std::string& t
   args.scratch = scratch.grow(attend_scratch_floats(args.rows, kHeadDim));
   for (auto _ : state)
     for (std::int64_t head = 0; head < kHeads; ++head) {
-      args.paged_k = keys.data() + head * c.context * kHeadDim * size;
-      args.paged_v = values.data() + head * c.context * kHeadDim * size;
+      args.paged_k = keys + head * c.context * kHeadDim * size;
+      args.paged_v = values + head * c.context * kHeadDim * size;
       attend(*kernel_table(target), args);
     }
   const auto runs = static_cast<double>(state.iterations());

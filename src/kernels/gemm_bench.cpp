@@ -5,9 +5,11 @@
 #include <time.h>
 
 #include <algorithm>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "base/float_buffer.h"
 #include "base/rng.h"
 #include "kernels/attention_bench.h"
 #include "kernels/linear.h"
@@ -84,8 +86,9 @@ void run_case(benchmark::State& state, const Case& c, const std::string& target,
   const std::int64_t bytes = c.format == WeightFormat::kBF16    ? 2 * c.n * c.k
                              : c.format == WeightFormat::kNvfp4 ? c.n * c.k / 2
                                                                 : c.n * c.k;
-  std::vector<std::byte> data(static_cast<std::size_t>(bytes)),
-      scales(static_cast<std::size_t>(c.n * c.k / 16), std::byte{0x38});
+  FloatBuffer memory;  // in huge pages, as checkpoints are (base/files.h)
+  const std::span data(reinterpret_cast<std::byte*>(memory.grow((bytes + 3) / 4)), static_cast<std::size_t>(bytes));
+  std::vector<std::byte> scales(static_cast<std::size_t>(c.n * c.k / 16), std::byte{0x38});
   // Bytes below 120: FP8 codes and scales without NaN; in BF16 halves that end so, numbers around 0.02 (denormal ones
   // would take a hundred times as long).
   for (std::byte& byte : data) byte = static_cast<std::byte>(rng.below(120));

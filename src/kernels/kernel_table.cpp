@@ -45,7 +45,8 @@ bool has_amx_bits() {
   return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && (edx & kAll) == kAll;
 }
 bool has_amx() {
-  static const bool kHas = has_avx512() && __builtin_cpu_supports("avx512bf16") && has_amx_bits() && amx::permitted();
+  static const bool kHas = has_avx512() && __builtin_cpu_supports("avx512bf16") &&
+                           __builtin_cpu_supports("avx512vbmi") && has_amx_bits() && amx::permitted();
   return kHas;
 }
 

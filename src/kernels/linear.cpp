@@ -13,6 +13,9 @@ constexpr std::int64_t kPanelFloats =
 // Of weights that are read as they are stored, and of those that are packed for a matrix unit's panels.
 constexpr std::int64_t kMaxTaskRows = 384, kMaxPanelTaskRows = 192;
 
+constexpr std::int64_t kStreamedRows = 4;  // rows of x for which reading the weight takes longer than products
+constexpr std::int64_t kLeastTaskBytes = 192 * 1024;
+
 std::int64_t padded(std::int64_t cols) { return (cols + 15) / 16 * 16; }
 std::int64_t spread_stride(std::int64_t cols) { return padded(cols) + 16; }
 
@@ -275,6 +278,29 @@ void run_tile(const KernelTable& kernels, const Tile& tile, const std::byte* pac
   }
 }
 
+// Where reading weights is what takes time, tasks become smaller towards the end: threads then stop within
+// microseconds of each other.
+std::vector<Tile> cut_into_tiles(const Ways& ways, std::span<const LinearJob> jobs, std::span<const Packed> packs,
+                                 std::int64_t threads) {
+  std::int64_t left = 0;
+  for (const LinearJob& job : jobs) left += job.m > 0 ? job.weight->rows : 0;
+  const std::int64_t share = left / (4 * threads) + 1;
+  std::vector<Tile> tiles;
+  for (std::size_t j = 0; j < jobs.size(); ++j) {
+    const LinearJob& job = jobs[j];
+    if (job.m == 0) continue;
+    for (std::int64_t row = 0, rows = 0; row < job.weight->rows; row += rows) {
+      const auto row_bytes = static_cast<std::int64_t>(job.weight->bytes()) / job.weight->rows + 1;
+      const std::int64_t least = std::min(share, kLeastTaskBytes / row_bytes + 1);
+      const std::int64_t most = job.m <= kStreamedRows ? std::max(left / (2 * threads), least) : share;
+      rows = std::min(task_rows(ways, job, packs[j].packing, most), job.weight->rows - row);
+      tiles.push_back({&job, &packs[j], row, rows});
+      left -= rows;
+    }
+  }
+  return tiles;
+}
+
 }  // namespace
 
 void linear(const Compute& compute, Workspace& workspace, std::span<const LinearJob> jobs,
@@ -290,17 +316,7 @@ void linear(const Compute& compute, Workspace& workspace, std::span<const Linear
     packed = workspace.shared(bytes);
     pack_inputs(compute, ways, packs, packed);
   }
-  std::int64_t all_rows = 0;
-  for (const LinearJob& job : jobs) all_rows += job.m > 0 ? job.weight->rows : 0;
-  const std::int64_t share = all_rows / static_cast<std::int64_t>(4 * compute.pool().size()) + 1;
-  std::vector<Tile> tiles;
-  for (std::size_t j = 0; j < jobs.size(); ++j) {
-    const LinearJob& job = jobs[j];
-    if (job.m == 0) continue;
-    const std::int64_t rows = task_rows(ways, job, packs[j].packing, share);
-    for (std::int64_t row = 0; row < job.weight->rows; row += rows)
-      tiles.push_back({&job, &packs[j], row, std::min(rows, job.weight->rows - row)});
-  }
+  const std::vector<Tile> tiles = cut_into_tiles(ways, jobs, packs, static_cast<std::int64_t>(compute.pool().size()));
   compute.pool().run(tiles.size(), [&](std::size_t i, std::size_t worker) {
     const Tile& tile = tiles[i];
     const Packing packing = tile.packed->packing;

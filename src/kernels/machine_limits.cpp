@@ -13,6 +13,7 @@
 #include <fstream>
 #include <vector>
 
+#include "base/check.h"
 #include "kernels/kernel_table.h"
 
 namespace tetrad {
@@ -59,20 +60,6 @@ std::uint64_t sum_of(const std::uint64_t* words, std::size_t count) {
   return sum;
 }
 
-double read_gbs(ThreadPool& pool) {
-  std::vector<std::uint64_t> memory(kReadBytes / 8, 1);
-  std::atomic<std::uint64_t> sink{0};
-  double best = 0;
-  for (int run = 0; run < 7; ++run) {
-    const double begin = wall_seconds();
-    pool.run(kReadBytes / kPieceBytes, [&](std::size_t piece, std::size_t) {
-      sink += sum_of(memory.data() + piece * (kPieceBytes / 8), kPieceBytes / 8);
-    });
-    best = std::max(best, static_cast<double>(kReadBytes) / (wall_seconds() - begin) / 1e9);
-  }
-  return sink > 0 ? best : 0;
-}
-
 std::string cpu_name() {
   std::ifstream file("/proc/cpuinfo");
   for (std::string line; std::getline(file, line);)
@@ -113,10 +100,28 @@ double pool_rate(const Compute& compute, Peak peak) {
 
 }  // namespace
 
+ReadMeter::ReadMeter(const Compute& compute) : pool_(compute.pool()) {
+  auto* words = reinterpret_cast<std::uint64_t*>(memory_.grow(kReadBytes / sizeof(float)));
+  std::fill_n(words, kReadBytes / 8, 1);  // else all pages are one of zeros
+}
+
+void ReadMeter::measure() {
+  const auto* words = reinterpret_cast<const std::uint64_t*>(memory_.data());
+  std::atomic<std::uint64_t> sum{0};
+  for (int run = 0; run < 3; ++run) {
+    const double begin = wall_seconds();
+    pool_.run(kReadBytes / kPieceBytes, [&](std::size_t piece, std::size_t) {
+      sum += sum_of(words + piece * (kPieceBytes / 8), kPieceBytes / 8);
+    });
+    const double seconds = wall_seconds() - begin;
+    TETRAD_CHECK(sum > 0);  // the compiler can't leave it out
+    rates_.push_back(static_cast<double>(kReadBytes) / seconds / 1e9);
+  }
+}
+
 MachineLimits measure_machine(const Compute& compute) {
   MachineLimits limits;
   limits.cpu = cpu_name();
-  limits.stream_read_gbs = read_gbs(compute.pool());
   limits.peak_gflops = pool_rate(compute, Peak::kF32);
   limits.peak_int8_gops = pool_rate(compute, Peak::kInt8);
   if (compute.kernels().matrix.peak != nullptr) limits.peak_bf16_gflops = pool_rate(compute, Peak::kMatrix);

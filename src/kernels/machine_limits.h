@@ -2,7 +2,9 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
+#include "base/float_buffer.h"
 #include "kernels/compute.h"
 
 namespace tetrad {
@@ -13,10 +15,25 @@ double peak_gflops(const std::string& simd);
 struct MachineLimits {
   std::string cpu;  // its name
   // Of all of the pool's threads together; int8: products of 8-bit integers added up in 32 bits, 2 operations each.
-  double stream_read_gbs = 0, peak_gflops = 0, peak_int8_gops = 0;
+  double peak_gflops = 0, peak_int8_gops = 0;
   double peak_bf16_gflops = 0;  // of a matrix unit (AMX); 0 where there is none
 };
-// A second: reads 512 MiB a few times, then multiplies. Best of several runs, so that other programs count less.
+// Best of five runs of some 10 ms, so that other programs count less.
 MachineLimits measure_machine(const Compute& compute);
+
+// The rate at which all of the pool's threads together read memory, in huge pages where there are some: 512 MiB, more
+// than caches hold. A shared machine's changes from minute to minute, so what is compared with it should run in turn
+// with it, and medians of both be compared.
+class ReadMeter {
+ public:
+  explicit ReadMeter(const Compute& compute);                  // which must outlive it
+  void measure();                                              // reads three times
+  const std::vector<double>& rates() const { return rates_; }  // GB/s, of each reading
+
+ private:
+  ThreadPool& pool_;
+  FloatBuffer memory_;
+  std::vector<double> rates_;
+};
 
 }  // namespace tetrad
