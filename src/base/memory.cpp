@@ -5,19 +5,13 @@
 #include <algorithm>
 #include <fstream>
 #include <limits>
-#include <optional>
 #include <string>
+
+#include "base/control_group.h"
 
 namespace tetrad {
 namespace fs = std::filesystem;
 namespace {
-
-std::optional<std::uint64_t> number_in(const fs::path& path) {
-  std::ifstream file(path);
-  std::uint64_t value = 0;
-  if (file >> value) return value;
-  return std::nullopt;  // "max", or no such file
-}
 
 // The number behind `key` in a file of lines "key value".
 std::uint64_t value_of(const fs::path& path, const std::string& key) {
@@ -33,15 +27,13 @@ std::uint64_t value_of(const fs::path& path, const std::string& key) {
 
 // What differs between the two versions of control groups.
 struct Version {
-  const char* mount;
   const char* limit;
   const char* usage;
   const char* inactive;  // file pages in memory.stat, with those of groups below
   const char* active;
 };
-constexpr Version kV1 = {"sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes",
-                         "total_inactive_file", "total_active_file"};
-constexpr Version kV2 = {"sys/fs/cgroup", "memory.max", "memory.current", "inactive_file", "active_file"};
+constexpr Version kV1 = {"memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file", "total_active_file"};
+constexpr Version kV2 = {"memory.max", "memory.current", "inactive_file", "active_file"};
 
 void apply(const fs::path& group, const Version& version, MemoryLimits& limits) {
   const auto limit = number_in(group / version.limit);
@@ -54,15 +46,6 @@ void apply(const fs::path& group, const Version& version, MemoryLimits& limits) 
   limits.available = std::min(limits.available, *limit > held ? *limit - held : 0);
 }
 
-// The group and all above it: each may be the one that limits. A container often sees its own group as the root, under
-// a path that only its host has; directories that are not there are passed over.
-void apply_all(const fs::path& root, const Version& version, const std::string& group, MemoryLimits& limits) {
-  const fs::path mount = root / version.mount;
-  for (fs::path path = fs::path(group).relative_path(); !path.empty(); path = path.parent_path())
-    apply(mount / path, version, limits);
-  apply(mount, version, limits);
-}
-
 }  // namespace
 
 MemoryLimits memory_limits(const fs::path& root) {
@@ -73,18 +56,8 @@ MemoryLimits memory_limits(const fs::path& root) {
         static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   limits.available = value_of(root / "proc/meminfo", "MemAvailable:") * 1024;
   if (limits.available == 0) limits.available = limits.total;
-  // Lines "4:memory:/path" (v1) and "0::/path" (v2).
-  std::ifstream groups(root / "proc/self/cgroup");
-  std::string v1, v2;
-  for (std::string line; std::getline(groups, line);) {
-    const std::size_t first = line.find(':'), second = line.find(':', first + 1);
-    if (first == std::string::npos || second == std::string::npos) continue;
-    const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
-    if (controllers == ",,") v2 = line.substr(second + 1);
-    if (controllers.find(",memory,") != std::string::npos) v1 = line.substr(second + 1);
-  }
-  apply_all(root, kV1, v1, limits);
-  apply_all(root, kV2, v2, limits);
+  for (const ControlGroup& group : control_groups("memory", root))
+    apply(group.directory, group.second ? kV2 : kV1, limits);
   limits.available = std::min(limits.available, limits.total);
   return limits;
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <condition_variable>
 #include <exception>
 #include <fstream>
@@ -13,6 +14,8 @@
 #include <string>
 #include <thread>
 #include <vector>
+
+#include "base/control_group.h"
 
 namespace tetrad {
 
@@ -169,7 +172,9 @@ std::size_t default_thread_count() {
     if (!std::getline(file, siblings)) siblings = std::to_string(cpu);
     cores.insert(siblings);
   }
-  return std::max<std::size_t>(1, cores.size());
+  // A container's share: more threads than that would only stand still for the rest of each period.
+  const double quota = processor_quota().value_or(static_cast<double>(cores.size()));
+  return std::clamp<std::size_t>(static_cast<std::size_t>(std::ceil(quota)), 1, std::max<std::size_t>(1, cores.size()));
 }
 
 }  // namespace tetrad

@@ -11,7 +11,7 @@ namespace tetrad {
 
 class ThreadPool {
  public:
-  // `threads` >= 1, the caller included; 0 means one per physical core (default_thread_count()).
+  // `threads` >= 1, the caller included; 0 means default_thread_count().
   explicit ThreadPool(std::size_t threads = 0);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -28,6 +28,7 @@ class ThreadPool {
   std::unique_ptr<State> state_;
 };
 
-std::size_t default_thread_count();  // physical cores this process may run on
+// Physical cores this process may run on, no more than its control group gives it processors' worth of time.
+std::size_t default_thread_count();
 
 }  // namespace tetrad

@@ -27,7 +27,9 @@ Result<Compute> CommonFlags::compute() const {
 CLI::App* add_command(CLI::App& app, const CommonFlags& common, const std::string& name, const std::string& about) {
   auto* command = app.add_subcommand(name, about);
   auto& flags = const_cast<CommonFlags&>(common);  // main owns them; the parser fills them before any action reads them
-  command->add_option("--threads", flags.threads, "worker threads (default: physical cores)")
+  command
+      ->add_option("--threads", flags.threads,
+                   "worker threads (default: physical cores, at most the container's share of processors)")
       ->check(CLI::Range(1, 4096));
   command->add_option("--seed", flags.seed, "seed of everything random (default 0)")->check(at_least(0), "NONNEGATIVE");
   command->add_flag("--quiet", flags.quiet, "no progress and no notes on stderr");

@@ -21,7 +21,7 @@ class App;
 namespace tetrad {
 
 struct CommonFlags {
-  std::size_t threads = 0;  // 0: physical cores
+  std::size_t threads = 0;  // 0: default_thread_count()
   std::uint64_t seed = 0;
   bool quiet = false;
   std::string command_line;
