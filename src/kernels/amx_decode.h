@@ -6,7 +6,7 @@
 // of both blocks.
 //   kBF16, kFp8Block   the value itself, which is BF16 by definition
 //   kNvfp4             2^-112 e2m1(code) * e4m3(scale): 2 and 4 significant bits, so 6 of BF16's 8
-//   kInt8Row, kFp8Row  the code's value, FP8's divided by 256
+//   kInt8Row, kFp8Row  the code's value
 constexpr std::int64_t kUnitColumns = 128, kUnitTiles = 4, kTileRows = 16, kTileBytes = 1024, kTileColumns = 32;
 
 // NVFP4's codes are multiplied by their scales in F16, which is exact. Shifted by the three bits that F16 has more of
@@ -96,6 +96,17 @@ TETRAD_SIMD_INLINE __m512i fp8_block_columns(const std::byte* p, float low, floa
   return bf16_pair(a, b);
 }
 
+// 32 E4M3 codes, none of which is NaN. Their bits are F16's of 2^-8 times the value; times 2^8 all are normal there,
+// and so BF16's but for the exponent's offset. Eight instructions; by way of F32 it takes 13.
+TETRAD_SIMD_INLINE __m512i fp8_columns(const std::byte* p) {
+  const __m512i wide = _mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i_u*>(p)));
+  const __m512i half = _mm512_and_si512(_mm512_slli_epi16(wide, 7), _mm512_set1_epi16(static_cast<short>(0xBFFF)));
+  const __m512i value = (__m512i)_mm512_mul_ph((__m512h)half, (__m512h)_mm512_set1_epi16(0x5C00));
+  const __m512i bits = _mm512_and_si512(_mm512_srai_epi16(value, 3), _mm512_set1_epi16(static_cast<short>(0x8FFF)));
+  const __mmask32 there = _mm512_test_epi16_mask(bits, _mm512_set1_epi16(0x7FFF));
+  return _mm512_mask_add_epi16(bits, there, bits, _mm512_set1_epi16(112 << 7));
+}
+
 // A unit that lies in the row as a whole: its codes; kFp8Block: scales of the row of blocks.
 template <WeightFormat kFormat>
 TETRAD_SIMD_INLINE void whole_unit(const RawWeight& w, const std::byte* codes, const std::byte* scales,
@@ -106,7 +117,7 @@ TETRAD_SIMD_INLINE void whole_unit(const RawWeight& w, const std::byte* codes, c
     __m512i values = _mm512_setzero_si512();
     if constexpr (kFormat == WeightFormat::kBF16) values = _mm512_loadu_si512(p + kTileColumns * t);
     if constexpr (kFormat == WeightFormat::kInt8Row) values = bf16_pair(from_int8(p), from_int8(p + 16));
-    if constexpr (kFormat == WeightFormat::kFp8Row) values = bf16_pair(from_e4m3_256th(p), from_e4m3_256th(p + 16));
+    if constexpr (kFormat == WeightFormat::kFp8Row) values = fp8_columns(p);
     if constexpr (kFormat == WeightFormat::kFp8Block) {
       const std::int64_t at = column + kTileColumns * t, last = w.scale_cols - 1;  // a unit may end behind the row
       const std::int64_t first = at / w.block_cols, second = (at + 16) / w.block_cols;
@@ -176,5 +187,5 @@ inline F32x16 amx_factor(const RawWeight& w, std::int64_t row, std::int64_t coun
   if (w.format != WeightFormat::kInt8Row && w.format != WeightFormat::kFp8Row) return set1(1.0F);
   alignas(64) float scales[16] = {};
   __builtin_memcpy(scales, w.scales + 4 * row, static_cast<std::size_t>(4 * count));
-  return w.format == WeightFormat::kInt8Row ? load(scales) : load(scales) * set1(256.0F);
+  return load(scales);
 }
