@@ -149,8 +149,8 @@ Result<MappedFile> MappedFile::open(const fs::path& path) {
     if (address == MAP_FAILED) {
       status = io_error("cannot map file", path.string(), errno);
     } else {
-      // An advice: where the file system can, what is read now lies in huge pages. A thread then reads it as fast as
-      // other memory; 4 KiB pages cost a fifteenth of a decoded token's time, on other machines more.
+      // An advice: where the file system can, what is read now lies in huge pages. It is then read as fast
+      // as other memory; 4 KiB pages cost a fifteenth of a decoded token's time.
       ::madvise(address, *size, MADV_HUGEPAGE);
       file.data_ = static_cast<const std::byte*>(address);
       file.size_ = *size;

@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 
 #include <atomic>
+#include <chrono>
 #include <numeric>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 namespace tetrad {
@@ -48,6 +50,22 @@ TEST_P(ThreadPoolTest, ExceptionsComeBackAndThePoolLivesOn) {
   std::atomic<int> count = 0;
   for (int round = 0; round < 200; ++round) pool.run(10, [&](std::size_t, std::size_t) { ++count; });
   EXPECT_EQ(count, 2000);
+}
+
+// Workers that spin, yield or sleep when a loop begins, and a caller that spins, yields or sleeps until it ends: pauses
+// before and within of 0 to 4 ms.
+TEST_P(ThreadPoolTest, PausesOfAnyLength) {
+  ThreadPool pool(GetParam());
+  const auto pause = [](int i) { std::this_thread::sleep_for(std::chrono::microseconds(i % 5 * 1000)); };
+  for (int round = 0; round < 50; ++round) {
+    std::vector<std::atomic<int>> seen(8);
+    pause(round);
+    pool.run(seen.size(), [&](std::size_t index, std::size_t worker) {
+      if (worker > 0 && index % 4 == 3) pause(round / 5);
+      ++seen[index];
+    });
+    for (const auto& count : seen) EXPECT_EQ(count, 1);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Sizes, ThreadPoolTest, testing::Values(1, 2, 5));

@@ -12,7 +12,7 @@
 
 namespace tetrad {
 
-struct Rate {  // tokens a second over the repetitions
+struct Rate {  // of several repetitions: tokens a second, or GB/s
   double median = 0, min = 0, max = 0;
 };
 // What an expert cache did while something was measured.

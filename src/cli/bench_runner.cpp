@@ -67,14 +67,14 @@ Result<Decode> BenchRunner::decode(std::int64_t concurrency, std::int64_t contex
   const std::uint64_t before = model_.expert_bytes_read();
   std::vector<double> rates;
   double seconds = 0;
-  meter_.measure();
+  if (meter_ != nullptr) meter_->measure();
   for (std::int64_t r = 0; r < runs_.repeat; ++r) {
     const auto start = std::chrono::steady_clock::now();
     for (std::int64_t step = 0; step < runs_.generate; ++step) TETRAD_TRY(step_all(concurrency, room, context + step));
     const double took = seconds_since(start);
     rates.push_back(static_cast<double>(concurrency * runs_.generate) / took);
     seconds += took;
-    meter_.measure();
+    if (meter_ != nullptr) meter_->measure();
   }
   end_profile(fmt::format("decode {}", concurrency), steps);
   const auto expert_bytes = static_cast<double>(model_.expert_bytes_read() - before);

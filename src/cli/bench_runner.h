@@ -21,10 +21,10 @@ struct BenchRuns {
   double dense_bytes = 0;  // of all weights but experts and embedding, as they are read: by each step
 };
 
-// Not thread-safe; `config` and `meter` must outlive it.
+// Not thread-safe; `config` and `meter`, which may be null, must outlive it.
 class BenchRunner {
  public:
-  BenchRunner(PagedModel model, const ModelConfig& config, ReadMeter& meter, const BenchRuns& runs)
+  BenchRunner(PagedModel model, const ModelConfig& config, ReadMeter* meter, const BenchRuns& runs)
       : model_(std::move(model)), config_(config), meter_(meter), runs_(runs), rng_(runs.seed) {}
 
   Result<Prefill> prefill(std::int64_t tokens);
@@ -40,7 +40,7 @@ class BenchRunner {
 
   PagedModel model_;
   const ModelConfig& config_;
-  ReadMeter& meter_;
+  ReadMeter* meter_;
   BenchRuns runs_;
   Rng rng_;
   OpProfile times_;

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "audit/inspect.h"
 #include "base/log.h"
@@ -63,12 +64,20 @@ Status run_bench(const BenchFlags& flags, const CommonFlags& common) {
   forward.int8_inputs = flags.fast;
   const std::int64_t slots = most * (context + flags.runs.generate);
   const bool bf16 = flags.cache_type != "float32";
-  ReadMeter meter(compute);  // before memory is planned: it holds some
-  MemoryRequest memory = TETRAD_TRY(memory_request(opened, flags.expert_cache, flags.dense));
-  memory.bytes_per_token = PagedModel::bytes_per_slot(opened.config, bf16);
-  memory.step_tokens = std::max(std::min(context, flags.runs.chunk), most);
-  const std::uint64_t cache_bytes = TETRAD_TRY(plan_expert_cache(memory, slots));
+  const auto plan = [&]() -> Result<std::uint64_t> {
+    MemoryRequest memory = TETRAD_TRY(memory_request(opened, flags.expert_cache, flags.dense));
+    memory.bytes_per_token = PagedModel::bytes_per_slot(opened.config, bf16);
+    memory.step_tokens = std::max(std::min(context, flags.runs.chunk), most);
+    return plan_expert_cache(memory, slots);
+  };
+  const std::uint64_t cache_bytes = TETRAD_TRY(plan());
+  // Beside a model that needs its memory the rate is measured before, not in turn.
+  std::optional<ReadMeter> meter(compute);
+  meter->measure();
+  const auto beside = plan();
   BenchResult result;
+  result.read = rate_of(meter->rates());
+  if (cache_bytes > 0 || !beside || *beside > 0) meter.reset();
   result.machine = measure_machine(compute);
   if (cache_bytes > 0) result.disk_gbs = disk_read_gbs(opened.checkpoint, kDiskSeconds);
   auto model =
@@ -77,9 +86,9 @@ Status run_bench(const BenchFlags& flags, const CommonFlags& common) {
   BenchRuns runs = flags.runs;
   runs.seed = common.seed;
   runs.dense_bytes = bytes_of_each_step(inspection, dense);
-  BenchRunner runner(std::move(model), opened.config, meter, runs);
+  BenchRunner runner(std::move(model), opened.config, meter ? &*meter : nullptr, runs);
   TETRAD_TRY(measure(runner, flags, context, result));
-  result.read = rate_of(meter.rates());
+  if (meter) result.read = rate_of(meter->rates());
   // Again: what else reads from the disk comes and goes, and the better of both is nearer to its limit.
   if (result.disk_gbs > 0) result.disk_gbs = std::max(result.disk_gbs, disk_read_gbs(opened.checkpoint, kDiskSeconds));
   for (const Prefill& p : result.prefills) result.disk_gbs = std::max(result.disk_gbs, p.cache ? p.cache->busy_gbs : 0);

@@ -14,7 +14,7 @@ constexpr std::int64_t kPanelFloats =
 constexpr std::int64_t kMaxTaskRows = 384, kMaxPanelTaskRows = 192;
 
 constexpr std::int64_t kStreamedRows = 4;  // rows of x for which reading the weight takes longer than products
-constexpr std::int64_t kLeastTaskBytes = 192 * 1024;
+constexpr std::int64_t kLeastTaskBytes = 192 * 1024;  // then: shorter streams cost more than they balance
 
 std::int64_t padded(std::int64_t cols) { return (cols + 15) / 16 * 16; }
 std::int64_t spread_stride(std::int64_t cols) { return padded(cols) + 16; }
@@ -288,10 +288,10 @@ std::vector<Tile> cut_into_tiles(const Ways& ways, std::span<const LinearJob> jo
   std::vector<Tile> tiles;
   for (std::size_t j = 0; j < jobs.size(); ++j) {
     const LinearJob& job = jobs[j];
-    if (job.m == 0) continue;
+    if (job.m == 0 || job.weight->rows == 0) continue;
+    const std::int64_t row_bytes = static_cast<std::int64_t>(job.weight->bytes()) / job.weight->rows + 1;
+    const std::int64_t least = std::min(share, kLeastTaskBytes / row_bytes + 1);
     for (std::int64_t row = 0, rows = 0; row < job.weight->rows; row += rows) {
-      const auto row_bytes = static_cast<std::int64_t>(job.weight->bytes()) / job.weight->rows + 1;
-      const std::int64_t least = std::min(share, kLeastTaskBytes / row_bytes + 1);
       const std::int64_t most = job.m <= kStreamedRows ? std::max(left / (2 * threads), least) : share;
       rows = std::min(task_rows(ways, job, packs[j].packing, most), job.weight->rows - row);
       tiles.push_back({&job, &packs[j], row, rows});
