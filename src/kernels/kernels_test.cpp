@@ -229,6 +229,58 @@ TEST(Kernels, SmallAndLargeInputs) {
   }
 }
 
+// All codes of FP8, NaN in some rows of blocks; many scales, of blocks half of them negative and one NaN.
+OwnedWeight make_fp8_weight(WeightFormat format, std::int64_t rows, std::int64_t cols, std::int64_t block_rows,
+                            std::int64_t block_cols) {
+  const bool block = format == WeightFormat::kFp8Block;
+  OwnedWeight w = make_weight(format, rows, cols, 9);
+  w.view.block_rows = block_rows;
+  w.view.block_cols = block_cols;
+  for (std::size_t i = 0; i + 1 < w.data.size(); ++i) {
+    const std::size_t row = i / static_cast<std::size_t>(cols);
+    const auto code = static_cast<std::uint8_t>(i * 7 + row);
+    const bool nan = block && row % 9 == 0;  // else no result would tell anything
+    w.data[1 + i] = static_cast<std::byte>(!nan && (code & 0x7F) == 0x7F ? 0 : code);
+  }
+  std::vector<float> scales(static_cast<std::size_t>(rows * cols / 16));
+  for (std::size_t i = 0; i < scales.size(); ++i)
+    scales[i] = (block && i % 2 == 1 ? -0.37F : 0.37F) / static_cast<float>(i + 3);
+  if (block) scales[5] = std::numeric_limits<float>::quiet_NaN();
+  w.scales.assign(1 + 4 * scales.size(), std::byte{0});
+  std::memcpy(w.scales.data() + 1, scales.data(), 4 * scales.size());
+  w.view.scales = std::span(w.scales).subspan(1);
+  return w;
+}
+
+// Rows of x that pick a column each give the weight's values: `first` and those behind it.
+void expect_columns(const std::string& target, const WeightView& w, std::span<const float> values, std::int64_t m,
+                    std::int64_t first) {
+  std::vector<float> x(static_cast<std::size_t>(m * w.cols));
+  for (std::int64_t i = 0; i < m; ++i) x[static_cast<std::size_t>(i * w.cols + (first + i) % w.cols)] = 1.0F;
+  const std::vector<float> got = run_linear(*Compute::create(2, target), w, x, m);
+  for (std::int64_t i = 0; i < m * w.rows; ++i) {
+    const auto row = values.subspan(static_cast<std::size_t>(i % w.rows * w.cols), static_cast<std::size_t>(w.cols));
+    const bool nan = std::any_of(row.begin(), row.end(), [](float v) { return std::isnan(v); });
+    const float want = row[static_cast<std::size_t>((first + i / w.rows) % w.cols)];
+    const float result = got[static_cast<std::size_t>(i)];
+    ASSERT_TRUE(nan ? std::isnan(result) : result == want)
+        << target << " m " << m << " row " << i % w.rows << ": " << result << ", not " << want;
+  }
+}
+
+// Blocks as checkpoints have them and others; rows of two blocks, columns behind the last whole block.
+TEST(Kernels, EveryFp8CodeIsExact) {
+  constexpr std::pair<std::int64_t, std::int64_t> kBlocks[] = {{128, 128}, {32, 64}, {48, 144}};
+  for (const WeightFormat format : {WeightFormat::kFp8Block, WeightFormat::kFp8Row})
+    for (const auto& [block_rows, block_cols] : kBlocks) {
+      const OwnedWeight w = make_fp8_weight(format, 150, 336, block_rows, block_cols);
+      const std::vector<float> values = ref::decode(w.view);
+      for (const std::string& target : available_simd_targets())
+        for (const std::int64_t m : {1, 2, 4, 7, 20, 40})
+          for (std::int64_t first = 0; first < 336; first += 55) expect_columns(target, w.view, values, m, first);
+    }
+}
+
 // A block scale that is NaN makes its row's results NaN, and no other's.
 TEST(Kernels, ScalesThatAreNan) {
   OwnedWeight w = make_weight(WeightFormat::kNvfp4, 40, 400, 3);
