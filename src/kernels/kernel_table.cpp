@@ -21,6 +21,9 @@ namespace tetrad {
 TETRAD_DECLARE_TARGET(avx512)
 TETRAD_DECLARE_TARGET(avx2)
 TETRAD_DECLARE_TARGET(scalar)
+namespace avx512_vbmi {
+void fill_fp8_rows(KernelTable& table);
+}
 namespace amx {
 bool permitted();
 void fill_matrix(KernelTable& table);
@@ -80,6 +83,16 @@ std::vector<std::string> available_simd_targets() {
 
 namespace {
 
+// The same bytes with VBMI and without.
+KernelTable with_vbmi(KernelTable table) {
+  if (__builtin_cpu_supports("avx512vbmi")) avx512_vbmi::fill_fp8_rows(table);
+  return table;
+}
+const KernelTable* avx512_table() {
+  static const KernelTable kBest = with_vbmi(*TETRAD_TABLE_OF(avx512));
+  return &kBest;
+}
+
 const KernelTable* amx_table() {
   static const KernelTable kTable = [] {
     KernelTable table = *kernel_table("avx512");
@@ -95,7 +108,7 @@ const KernelTable* amx_table() {
 
 const KernelTable* kernel_table(const std::string& simd) {
   if (simd == "amx" && has_amx()) return amx_table();
-  if (simd == "avx512" && has_avx512()) return TETRAD_TABLE_OF(avx512);
+  if (simd == "avx512" && has_avx512()) return avx512_table();
   if (simd == "avx2" && has_avx2()) return TETRAD_TABLE_OF(avx2);
   if (simd == "scalar") return TETRAD_TABLE_OF(scalar);
   if (simd == "ref") return &ref::kernel_table();

@@ -168,9 +168,10 @@ struct KernelTable {
   void (*decode_rows)(const RawWeight& weight, std::int64_t row, std::int64_t count, float* out,
                       std::int64_t stride) = nullptr;
   void (*multiply)(const MultiplyArgs& args) = nullptr;
-  // The same product for m <= max_direct_rows straight from the stored weight (args.w, w_stride and k unused): rows
-  // [row, row + args.n). cols % 16 == 0.
+  // The same product for m <= max_direct_rows (kFp8Block: max_direct_fp8_rows) straight from the stored weight (args.w,
+  // w_stride and k unused): rows [row, row + args.n). cols % 16 == 0.
   std::int64_t max_direct_rows = 4;
+  std::int64_t max_direct_fp8_rows = 4;  // of kFp8Block, which takes longer to decode
   void (*multiply_stored)(const RawWeight& weight, std::int64_t row, const MultiplyArgs& args) = nullptr;
   // NVFP4 weights (none in "ref", which takes the two above), with x in integers of 16 bits and of 8.
   Nvfp4Kernels nvfp4, nvfp4_int8;
@@ -216,7 +217,6 @@ struct KernelTable {
   // max|x| / 6, 448)) per 16.
   void (*fake_quantize)(const float* x, std::int64_t n, float input_scale, float* out) = nullptr;
 };
-inline constexpr std::int64_t kMaxDirectFp8Rows = 4;  // FP8 takes longer to decode
 inline constexpr std::int64_t kMinTileRows = 48;      // from here on packing tiles pays
 inline constexpr std::int64_t kMinBf16TileRows = 33;  // the same with pack_bf16_w_tile
 

@@ -23,7 +23,7 @@ bool direct(const KernelTable& kernels, const LinearJob& job) {
   const WeightView& w = *job.weight;
   const bool fp8 = w.format == WeightFormat::kFp8Block;
   if (fp8 && w.block_cols % 16 != 0) return false;
-  return job.m <= (fp8 ? kMaxDirectFp8Rows : kernels.max_direct_rows) && w.cols % 16 == 0;
+  return job.m <= (fp8 ? kernels.max_direct_fp8_rows : kernels.max_direct_rows) && w.cols % 16 == 0;
 }
 
 // How a job's x is laid out before the product.
