@@ -72,7 +72,7 @@ std::vector<float> run_linear(const Compute& compute, const WeightView& w, std::
 
 TEST(Kernels, DecodeIsExactForEveryFormat) {
   for (const WeightFormat format : kAllFormats)
-    for (const std::int64_t cols : {16, 144, 272, 21, 133}) {
+    for (const std::int64_t cols : {16, 144, 272, 320, 21, 133}) {
       if (format == WeightFormat::kNvfp4 && cols % 16 != 0) continue;
       const OwnedWeight w = make_weight(format, 131, cols, 5);
       const std::vector<float> expected = ref::decode(w.view);
@@ -229,7 +229,8 @@ TEST(Kernels, SmallAndLargeInputs) {
   }
 }
 
-// All codes of FP8, NaN in some rows of blocks; many scales, of blocks half of them negative and one NaN.
+// All codes of FP8, NaN in some rows of blocks; many scales, of blocks half of them negative, a tiny one, a huge one
+// and a NaN.
 OwnedWeight make_fp8_weight(WeightFormat format, std::int64_t rows, std::int64_t cols, std::int64_t block_rows,
                             std::int64_t block_cols) {
   const bool block = format == WeightFormat::kFp8Block;
@@ -245,6 +246,8 @@ OwnedWeight make_fp8_weight(WeightFormat format, std::int64_t rows, std::int64_t
   std::vector<float> scales(static_cast<std::size_t>(rows * cols / 16));
   for (std::size_t i = 0; i < scales.size(); ++i)
     scales[i] = (block && i % 2 == 1 ? -0.37F : 0.37F) / static_cast<float>(i + 3);
+  if (block) scales[3] = 0x1p-110F;
+  if (block) scales[4] = -0x1p110F;
   if (block) scales[5] = std::numeric_limits<float>::quiet_NaN();
   w.scales.assign(1 + 4 * scales.size(), std::byte{0});
   std::memcpy(w.scales.data() + 1, scales.data(), 4 * scales.size());
@@ -268,17 +271,19 @@ void expect_columns(const std::string& target, const WeightView& w, std::span<co
   }
 }
 
-// Blocks as checkpoints have them and others; rows of two blocks, columns behind the last whole block.
+// Blocks as checkpoints have them and others; rows of two blocks, columns behind the last whole block, whole lines and
+// not.
 TEST(Kernels, EveryFp8CodeIsExact) {
   constexpr std::pair<std::int64_t, std::int64_t> kBlocks[] = {{128, 128}, {32, 64}, {48, 144}};
   for (const WeightFormat format : {WeightFormat::kFp8Block, WeightFormat::kFp8Row})
-    for (const auto& [block_rows, block_cols] : kBlocks) {
-      const OwnedWeight w = make_fp8_weight(format, 150, 336, block_rows, block_cols);
-      const std::vector<float> values = ref::decode(w.view);
-      for (const std::string& target : available_simd_targets())
-        for (const std::int64_t m : {1, 2, 4, 7, 20, 40})
-          for (std::int64_t first = 0; first < 336; first += 55) expect_columns(target, w.view, values, m, first);
-    }
+    for (const auto& [block_rows, block_cols] : kBlocks)
+      for (const std::int64_t cols : {320, 336}) {
+        const OwnedWeight w = make_fp8_weight(format, 150, cols, block_rows, block_cols);
+        const std::vector<float> values = ref::decode(w.view);
+        for (const std::string& target : available_simd_targets())
+          for (const std::int64_t m : {1, 2, 4, 7, 20, 40})
+            for (std::int64_t first = 0; first < cols; first += 55) expect_columns(target, w.view, values, m, first);
+      }
 }
 
 // A block scale that is NaN makes its row's results NaN, and no other's.

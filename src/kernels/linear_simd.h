@@ -165,7 +165,16 @@ constexpr unsigned kStoredM = 4, kStoredN = 2, kStoredOneN = 4, kStoredTwoN = 4;
 #endif
 
 #if TETRAD_SIMD_TARGET == TETRAD_SIMD_AVX2
+// clang-format off: the last needs the second
 #include "kernels/stored_strip_simd.h"
+#include "kernels/fp8_table_avx2.h"
+#include "kernels/fp8_rows.h"
+// clang-format on
+
+void decode_rows_by_table(const RawWeight& w, std::int64_t row, std::int64_t count, float* out, std::int64_t stride) {
+  if (count >= kLeastFp8Rows && fp8_in_blocks(w)) return decode_fp8_rows(w, row, count, out, stride);
+  decode_rows(w, row, count, out, stride);
+}
 #endif
 
 template <WeightFormat kFormat, unsigned kN>
@@ -193,6 +202,9 @@ inline void stored_format(const RawWeight& w, std::int64_t row, const MultiplyAr
 }
 
 void multiply_stored(const RawWeight& w, std::int64_t row, const MultiplyArgs& args) {
+#if TETRAD_SIMD_TARGET == TETRAD_SIMD_AVX2
+  if (fp8_in_blocks(w)) return fp8_format<false>(w, row, args);
+#endif
   switch (w.format) {
     case WeightFormat::kF32:
       stored_format<WeightFormat::kF32>(w, row, args);
@@ -223,5 +235,8 @@ void fill_linear(KernelTable& table) {
   table.multiply_stored = multiply_stored;
 #if TETRAD_SIMD_TARGET != TETRAD_SIMD_SCALAR
   table.max_direct_rows = 32;
+#endif
+#if TETRAD_SIMD_TARGET == TETRAD_SIMD_AVX2
+  table.decode_rows = decode_rows_by_table;
 #endif
 }
