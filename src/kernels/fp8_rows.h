@@ -98,8 +98,7 @@ inline void fp8_format(const RawWeight& w, std::int64_t row, const MultiplyArgs&
   }
 }
 
-// decode_rows of kernel_table.h, for rows enough to make tables for.
-constexpr std::int64_t kLeastFp8Rows = 8;
+// decode_rows of kernel_table.h, where decodes_fp8_rows() says so.
 inline void decode_fp8_rows(const RawWeight& w, std::int64_t row, std::int64_t count, float* out, std::int64_t stride) {
   Fp8Tables tables;
   std::int64_t end = row;  // of the rows that tables are for
@@ -115,8 +114,21 @@ inline void decode_fp8_rows(const RawWeight& w, std::int64_t row, std::int64_t c
   }
 }
 
-// Whether fp8_format<false> and decode_fp8_rows take it.
+// Whether fp8_format<false> takes it.
 TETRAD_SIMD_INLINE bool fp8_in_blocks(const RawWeight& w) {
   return w.format == WeightFormat::kFp8Block && w.block_rows == kFp8Block && w.block_cols == kFp8Block &&
          w.cols % kFp8Step == 0 && w.scale_cols <= kMaxFp8Blocks;
+}
+
+// Enough rows to make tables for, whose scales are finite: a NaN's sign comes from the scale then, not from the code.
+constexpr std::int64_t kLeastFp8Rows = 8;
+inline bool decodes_fp8_rows(const RawWeight& w, std::int64_t row, std::int64_t count) {
+  if (count < kLeastFp8Rows || !fp8_in_blocks(w)) return false;
+  const std::int64_t last = (row + count - 1) / kFp8Block;
+  for (std::int64_t i = row / kFp8Block * w.scale_cols; i < (last + 1) * w.scale_cols; ++i) {
+    float scale;
+    __builtin_memcpy(&scale, w.scales + 4 * i, 4);
+    if (!(scale - scale == 0.0F)) return false;
+  }
+  return true;
 }

@@ -33,7 +33,7 @@ void multiply_stored(const RawWeight& w, std::int64_t row, const MultiplyArgs& a
 }
 
 void decode_rows(const RawWeight& w, std::int64_t row, std::int64_t count, float* out, std::int64_t stride) {
-  if (count >= kLeastFp8Rows && fp8_in_blocks(w)) return decode_fp8_rows(w, row, count, out, stride);
+  if (decodes_fp8_rows(w, row, count)) return decode_fp8_rows(w, row, count, out, stride);
   avx512::decode_rows(w, row, count, out, stride);
 }
 

@@ -71,7 +71,8 @@ TETRAD_SIMD_INLINE F32x16 fp8_values16(const Fp8Table& table, const std::byte* c
     const __m256i small = _mm256_cmpeq_epi16(exponent, _mm256_setzero_si256());
     value = _mm256_blendv_epi8(value, _mm256_shuffle_epi8(subnormal, index), small);
     const __m256i most = _mm256_set1_epi16(0x007F);
-    value = _mm256_or_si256(value, _mm256_cmpeq_epi16(_mm256_and_si256(code, most), most));  // NaN
+    const __m256i nan = _mm256_cmpeq_epi16(_mm256_and_si256(code, most), most);
+    value = _mm256_blendv_epi8(value, _mm256_set1_epi16(0x7FC0), nan);
   }
   value = _mm256_xor_si256(value, _mm256_and_si256(code, _mm256_set1_epi16(static_cast<short>(0x8000))));
   const __m256i high = _mm256_and_si256(value, _mm256_set1_epi32(static_cast<int>(0xFFFF0000U)));

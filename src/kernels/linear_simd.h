@@ -172,7 +172,7 @@ constexpr unsigned kStoredM = 4, kStoredN = 2, kStoredOneN = 4, kStoredTwoN = 4;
 // clang-format on
 
 void decode_rows_by_table(const RawWeight& w, std::int64_t row, std::int64_t count, float* out, std::int64_t stride) {
-  if (count >= kLeastFp8Rows && fp8_in_blocks(w)) return decode_fp8_rows(w, row, count, out, stride);
+  if (decodes_fp8_rows(w, row, count)) return decode_fp8_rows(w, row, count, out, stride);
   decode_rows(w, row, count, out, stride);
 }
 #endif
