@@ -96,31 +96,31 @@ TETRAD_SIMD_INLINE __m512i fp8_block_columns(const std::byte* p, float low, floa
   return bf16_pair(a, b);
 }
 
-// BF16 of E4M3 codes by table: the two bytes of 128 magnitudes are two registers each, the sign is the code's. 64 codes
-// take eight instructions, where multiplying and rounding 32 of them takes 14; a table is made in 20.
-struct Fp8Table {
+// BF16 of codes of a byte by table: the two bytes of 128 magnitudes are two registers each, the sign is the code's. 64
+// E4M3 codes take eight instructions, where multiplying and rounding 32 of them takes 14; a table is made in 20.
+struct ByteTable {
   __m512i low[2], high[2];
 };
-struct alignas(64) Fp8Magnitudes {
-  float of[128];
+struct alignas(64) Magnitudes {
+  float e4m3[128], int8[128];
   std::uint8_t even_bytes[64];
 };
-constexpr Fp8Magnitudes make_fp8_magnitudes() {
-  Fp8Magnitudes made{};
-  for (unsigned i = 0; i < 128; ++i) made.of[i] = e4m3_to_float(static_cast<std::uint8_t>(i));
+constexpr Magnitudes make_magnitudes() {
+  Magnitudes made{};
+  for (unsigned i = 0; i < 128; ++i) made.e4m3[i] = e4m3_to_float(static_cast<std::uint8_t>(i));
+  for (unsigned i = 0; i < 128; ++i) made.int8[i] = static_cast<float>(i);
   for (unsigned i = 0; i < 64; ++i) made.even_bytes[i] = static_cast<std::uint8_t>(2 * i);
   return made;
 }
-constexpr Fp8Magnitudes kFp8Magnitudes = make_fp8_magnitudes();
+constexpr Magnitudes kMagnitudes = make_magnitudes();
 
-// Of the codes' values times scale, NaN included.
-TETRAD_SIMD_INLINE Fp8Table fp8_table(float scale) {
-  const __m512i even = _mm512_load_si512(kFp8Magnitudes.even_bytes), odd = _mm512_add_epi8(even, _mm512_set1_epi8(1));
+// Of 128 values times scale, NaN included.
+TETRAD_SIMD_INLINE ByteTable byte_table(const float* values, float scale) {
+  const __m512i even = _mm512_load_si512(kMagnitudes.even_bytes), odd = _mm512_add_epi8(even, _mm512_set1_epi8(1));
   const F32x16 s = set1(scale);
-  Fp8Table table;
+  ByteTable table;
 #pragma GCC unroll 2
-  for (int h = 0; h < 2; ++h) {
-    const float* values = kFp8Magnitudes.of + 64 * h;
+  for (int h = 0; h < 2; ++h, values += 64) {
     const __m512i a = bf16_pair(load(values) * s, load(values + 16) * s);
     const __m512i b = bf16_pair(load(values + 32) * s, load(values + 48) * s);
     table.low[h] = _mm512_permutex2var_epi8(a, even, b);
@@ -128,21 +128,24 @@ TETRAD_SIMD_INLINE Fp8Table fp8_table(float scale) {
   }
   return table;
 }
-struct Fp8Constants {
+struct ByteConstants {
   __m512i order, sign;
 };
-TETRAD_SIMD_INLINE Fp8Constants fp8_constants() {
+TETRAD_SIMD_INLINE ByteConstants byte_constants() {
   __m512i order = _mm512_set_epi64(7, 3, 6, 2, 5, 1, 4, 0), sign = _mm512_set1_epi8(static_cast<char>(0x80));
   __asm__("" : "+v"(order), "+v"(sign));  // kept in registers, as above
   return {order, sign};
 }
-// A unit of a row.
-TETRAD_SIMD_INLINE void fp8_unit(const Fp8Constants& c, const Fp8Table& table, const std::byte* codes, std::byte* out) {
+// A unit of a row; kInt8: integers, none of which is -128.
+template <bool kInt8>
+TETRAD_SIMD_INLINE void byte_unit(const ByteConstants& c, const ByteTable& table, const std::byte* codes,
+                                  std::byte* out) {
 #pragma GCC unroll 2
   for (int half = 0; half < 2; ++half, codes += 64, out += 2 * kTileBytes) {
     const __m512i code = _mm512_permutexvar_epi64(c.order, _mm512_loadu_si512(codes));  // for the unpacking below
-    const __m512i low = _mm512_permutex2var_epi8(table.low[0], code, table.low[1]);
-    const __m512i magnitude = _mm512_permutex2var_epi8(table.high[0], code, table.high[1]);
+    const __m512i index = kInt8 ? _mm512_abs_epi8(code) : code;  // of which the lookup takes seven bits
+    const __m512i low = _mm512_permutex2var_epi8(table.low[0], index, table.low[1]);
+    const __m512i magnitude = _mm512_permutex2var_epi8(table.high[0], index, table.high[1]);
     const __m512i high = _mm512_ternarylogic_epi64(magnitude, code, c.sign, 0x78);  // magnitude ^ (code & sign)
     _mm512_storeu_si512(out, _mm512_unpacklo_epi8(low, high));
     _mm512_storeu_si512(out + kTileBytes, _mm512_unpackhi_epi8(low, high));
@@ -158,7 +161,6 @@ TETRAD_SIMD_INLINE void whole_unit(const RawWeight& w, const std::byte* codes, c
     const std::byte* p = codes + kTileColumns * t;
     __m512i values = _mm512_setzero_si512();
     if constexpr (kFormat == WeightFormat::kBF16) values = _mm512_loadu_si512(p + kTileColumns * t);
-    if constexpr (kFormat == WeightFormat::kInt8Row) values = bf16_pair(from_int8(p), from_int8(p + 16));
     if constexpr (kFormat == WeightFormat::kFp8Block) {
       const std::int64_t at = column + kTileColumns * t, last = w.scale_cols - 1;  // a unit may end behind the row
       const std::int64_t first = at / w.block_cols, second = (at + 16) / w.block_cols;
@@ -215,21 +217,21 @@ TETRAD_SIMD_INLINE void decode_row_unit(const RawWeight& w, std::int64_t row, st
   whole_unit<kFormat>(w, padded, scales, column, out);
 }
 
-// Rows of one scale: of kFp8Row, whose scales come at the end, or of a block.
-TETRAD_SIMD_INLINE void decode_fp8_unit(const RawWeight& w, std::int64_t row, std::int64_t count, std::int64_t unit,
-                                        float scale, std::byte* out) {
-  const Fp8Constants constants = fp8_constants();
-  const Fp8Table table = fp8_table(scale);
+// Rows of one table: of kInt8Row and kFp8Row, whose scales come at the end, or of a block.
+template <bool kInt8>
+TETRAD_SIMD_INLINE void decode_byte_unit(const RawWeight& w, std::int64_t row, std::int64_t count, std::int64_t unit,
+                                         const ByteTable& table, std::byte* out) {
+  const ByteConstants constants = byte_constants();
   const std::byte* codes = w.data + row * w.cols + unit * kUnitColumns;
   const std::int64_t left = w.cols - unit * kUnitColumns;
   for (std::int64_t i = 0; i < count; ++i, codes += w.cols, out += 64) {
     if (left >= kUnitColumns) {
-      fp8_unit(constants, table, codes, out);
+      byte_unit<kInt8>(constants, table, codes, out);
       continue;
     }
     alignas(64) std::byte padded[unsigned{kUnitColumns}] = {};
     __builtin_memcpy(padded, codes, static_cast<std::size_t>(left));
-    fp8_unit(constants, table, padded, out);
+    byte_unit<kInt8>(constants, table, padded, out);
   }
 }
 
@@ -237,14 +239,17 @@ template <WeightFormat kFormat>
 TETRAD_SIMD_INLINE void decode_unit(const RawWeight& w, std::int64_t row, std::int64_t count, std::int64_t unit,
                                     std::byte* out) {
   if constexpr (kFormat == WeightFormat::kNvfp4) return decode_nvfp4_unit(w, row, count, unit, out);
-  if constexpr (kFormat == WeightFormat::kFp8Row) return decode_fp8_unit(w, row, count, unit, 1.0F, out);
+  if constexpr (kFormat == WeightFormat::kInt8Row)
+    return decode_byte_unit<true>(w, row, count, unit, byte_table(kMagnitudes.int8, 1.0F), out);
+  if constexpr (kFormat == WeightFormat::kFp8Row)
+    return decode_byte_unit<false>(w, row, count, unit, byte_table(kMagnitudes.e4m3, 1.0F), out);
   if constexpr (kFormat == WeightFormat::kFp8Block) {
     // Blocks as released checkpoints have them; others go column by column below.
     constexpr std::int64_t kBlock = kUnitColumns;
     if (w.block_rows == kBlock && w.block_cols == kBlock && row / kBlock == (row + count - 1) / kBlock) {
       float scale;
       __builtin_memcpy(&scale, w.scales + 4 * (row / kBlock * w.scale_cols + unit), 4);
-      return decode_fp8_unit(w, row, count, unit, scale, out);
+      return decode_byte_unit<false>(w, row, count, unit, byte_table(kMagnitudes.e4m3, scale), out);
     }
   }
   for (std::int64_t i = 0; i < count; ++i, out += 64) decode_row_unit<kFormat>(w, row + i, unit, out);

@@ -40,7 +40,8 @@ OwnedWeight make_weight(WeightFormat format, std::int64_t rows, std::int64_t col
     if (format == WeightFormat::kBF16) put(w.data, bf16_from_float(value));
     if (format == WeightFormat::kFp8Block || format == WeightFormat::kFp8Row)
       put(w.data, e4m3_from_float(value * 100.0F));
-    if (format == WeightFormat::kInt8Row) put(w.data, static_cast<std::int8_t>(value * 40.0F));
+    if (format == WeightFormat::kInt8Row)
+      put(w.data, static_cast<std::int8_t>(std::clamp(value * 40.0F, -127.0F, 127.0F)));
   }
   if (format == WeightFormat::kFp8Block)
     for (std::int64_t i = 0; i < ((rows + 127) / 128) * ((cols + 127) / 128); ++i)
