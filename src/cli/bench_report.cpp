@@ -19,10 +19,16 @@ Json to_json(const Rate& rate) {
   return {{"tokens_per_second_median", rate.median}, {"min", rate.min}, {"max", rate.max}};
 }
 
-double achieved_gbs(const Decode& d) {
-  return d.rate.median / static_cast<double>(d.concurrency) * d.weight_bytes / 1e9;
+// Of `bytes` in each step.
+double achieved_gbs(const Decode& d, double bytes) {
+  return d.rate.median / static_cast<double>(d.concurrency) * bytes / 1e9;
 }
-double of_stream(const Decode& d, const BenchResult& result) { return achieved_gbs(d) / result.read.median; }
+double of_stream(const Decode& d, const BenchResult& result) {
+  return achieved_gbs(d, d.weight_bytes) / result.read.median;
+}
+double of_stream_with_kv(const Decode& d, const BenchResult& result) {
+  return achieved_gbs(d, d.weight_bytes + d.kv_bytes) / result.read.median;
+}
 
 // The disk's share: never above 1, since its rate is measured as well.
 double of_disk(const CacheUse& use, const BenchResult& result) {
@@ -77,8 +83,10 @@ Json bench_json(const BenchResult& result, const Compute& compute) {
     json["decode"].push_back({{"concurrency", d.concurrency}, {"context", d.context}});
     json["decode"].back().update(to_json(d.rate));
     json["decode"].back().update({{"weight_bytes_per_step", d.weight_bytes},
-                                  {"achieved_gbs", achieved_gbs(d)},
-                                  {"fraction_of_stream", of_stream(d, result)}});
+                                  {"kv_bytes_per_step", d.kv_bytes},
+                                  {"achieved_gbs", achieved_gbs(d, d.weight_bytes)},
+                                  {"fraction_of_stream", of_stream(d, result)},
+                                  {"fraction_of_stream_with_kv", of_stream_with_kv(d, result)}});
     if (d.cache) json["decode"].back()["expert_cache"] = to_json(*d.cache, result);
   }
   return json;
@@ -97,12 +105,14 @@ std::string bench_text(const BenchResult& result, const Compute& compute, double
     text += fmt::format("{:<8} {:>12.1f} {:>20} {:>17.0f}%\n", p.tokens, p.rate.median,
                         fmt::format("{:.1f} .. {:.1f}", p.rate.min, p.rate.max),
                         100 * p.rate.median * flops_per_token / 1e9 / machine.peak_gflops);
-  text += fmt::format("\n{:<8} {:>8} {:>12} {:>20} {:>12} {:>9} {:>10}\n", "decode", "context", "tokens/s",
-                      "min .. max", "MB a step", "GB/s", "of stream");
+  text += fmt::format("\n{:<8} {:>8} {:>12} {:>20} {:>12} {:>9} {:>10} {:>10} {:>8}\n", "decode", "context", "tokens/s",
+                      "min .. max", "MB a step", "GB/s", "of stream", "MB of KV", "with KV");
   for (const Decode& d : result.decodes)
-    text += fmt::format("{:<8} {:>8} {:>12.1f} {:>20} {:>12.1f} {:>9.1f} {:>9.0f}%\n", d.concurrency, d.context,
-                        d.rate.median, fmt::format("{:.1f} .. {:.1f}", d.rate.min, d.rate.max), d.weight_bytes / 1e6,
-                        achieved_gbs(d), 100 * of_stream(d, result));
+    text +=
+        fmt::format("{:<8} {:>8} {:>12.1f} {:>20} {:>12.1f} {:>9.1f} {:>9.0f}% {:>10.1f} {:>7.0f}%\n", d.concurrency,
+                    d.context, d.rate.median, fmt::format("{:.1f} .. {:.1f}", d.rate.min, d.rate.max),
+                    d.weight_bytes / 1e6, achieved_gbs(d, d.weight_bytes), 100 * of_stream(d, result), d.kv_bytes / 1e6,
+                    100 * of_stream_with_kv(d, result));
   if (!result.decodes.empty() && result.decodes.front().cache) text += cache_text(result);
   return text;
 }

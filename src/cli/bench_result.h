@@ -29,7 +29,7 @@ struct Prefill {
 struct Decode {
   std::int64_t concurrency, context;
   Rate rate;
-  double weight_bytes = 0;  // read in a step
+  double weight_bytes = 0, kv_bytes = 0;  // read in a step
   std::optional<CacheUse> cache;
 };
 

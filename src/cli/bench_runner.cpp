@@ -78,8 +78,15 @@ Result<Decode> BenchRunner::decode(std::int64_t concurrency, std::int64_t contex
   }
   end_profile(fmt::format("decode {}", concurrency), steps);
   const auto expert_bytes = static_cast<double>(model_.expert_bytes_read() - before);
-  return Decode{concurrency, context, rate_of(rates), runs_.dense_bytes + expert_bytes / static_cast<double>(steps),
-                watch.use(steps, seconds)};
+  // A step finds `context` tokens and those that the run's steps before it wrote, and its own.
+  const double tokens =
+      static_cast<double>(concurrency) * (static_cast<double>(context) + static_cast<double>(runs_.generate + 1) / 2);
+  return Decode{.concurrency = concurrency,
+                .context = context,
+                .rate = rate_of(rates),
+                .weight_bytes = runs_.dense_bytes + expert_bytes / static_cast<double>(steps),
+                .kv_bytes = tokens * static_cast<double>(runs_.kv_bytes_per_token),
+                .cache = watch.use(steps, seconds)};
 }
 
 void BenchRunner::begin_profile() {

@@ -18,7 +18,8 @@ struct BenchRuns {
   std::int64_t generate = 32, repeat = 5, chunk = 512;
   bool profile = false;
   std::uint64_t seed = 0;
-  double dense_bytes = 0;  // of all weights but experts and embedding, as they are read: by each step
+  double dense_bytes = 0;                // of all weights but experts and embedding, as they are read: by each step
+  std::uint64_t kv_bytes_per_token = 0;  // what a step reads of each token before it
 };
 
 // Not thread-safe; `config` and `meter`, which may be null, must outlive it.

@@ -85,6 +85,7 @@ Status run_bench(const BenchFlags& flags, const CommonFlags& common) {
   if (model.expert_cache() != nullptr) model.expert_cache()->set_interruptible(true);
   BenchRuns runs = flags.runs;
   runs.seed = common.seed;
+  runs.kv_bytes_per_token = PagedModel::bytes_per_slot(opened.config, bf16);
   runs.dense_bytes = bytes_of_each_step(inspection, dense);
   BenchRunner runner(std::move(model), opened.config, meter ? &*meter : nullptr, runs);
   TETRAD_TRY(measure(runner, flags, context, result));

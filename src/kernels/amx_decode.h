@@ -152,7 +152,7 @@ TETRAD_SIMD_INLINE void byte_unit(const ByteConstants& c, const ByteTable& table
   }
 }
 
-// A unit that lies in the row as a whole: its codes; kFp8Block: scales of the row of blocks.
+// A unit that lies in the row as a whole: its codes, BF16 or kFp8Block's; of those, scales of the row of blocks.
 template <WeightFormat kFormat>
 TETRAD_SIMD_INLINE void whole_unit(const RawWeight& w, const std::byte* codes, const std::byte* scales,
                                    std::int64_t column, std::byte* out) {
@@ -238,21 +238,21 @@ TETRAD_SIMD_INLINE void decode_byte_unit(const RawWeight& w, std::int64_t row, s
 template <WeightFormat kFormat>
 TETRAD_SIMD_INLINE void decode_unit(const RawWeight& w, std::int64_t row, std::int64_t count, std::int64_t unit,
                                     std::byte* out) {
-  if constexpr (kFormat == WeightFormat::kNvfp4) return decode_nvfp4_unit(w, row, count, unit, out);
-  if constexpr (kFormat == WeightFormat::kInt8Row)
-    return decode_byte_unit<true>(w, row, count, unit, byte_table(kMagnitudes.int8, 1.0F), out);
-  if constexpr (kFormat == WeightFormat::kFp8Row)
-    return decode_byte_unit<false>(w, row, count, unit, byte_table(kMagnitudes.e4m3, 1.0F), out);
-  if constexpr (kFormat == WeightFormat::kFp8Block) {
-    // Blocks as released checkpoints have them; others go column by column below.
-    constexpr std::int64_t kBlock = kUnitColumns;
-    if (w.block_rows == kBlock && w.block_cols == kBlock && row / kBlock == (row + count - 1) / kBlock) {
-      float scale;
-      __builtin_memcpy(&scale, w.scales + 4 * (row / kBlock * w.scale_cols + unit), 4);
-      return decode_byte_unit<false>(w, row, count, unit, byte_table(kMagnitudes.e4m3, scale), out);
-    }
+  constexpr std::int64_t kBlock = kUnitColumns;  // as released checkpoints have them
+  if constexpr (kFormat == WeightFormat::kNvfp4) {
+    decode_nvfp4_unit(w, row, count, unit, out);
+  } else if constexpr (kFormat == WeightFormat::kInt8Row) {
+    decode_byte_unit<true>(w, row, count, unit, byte_table(kMagnitudes.int8, 1.0F), out);
+  } else if constexpr (kFormat == WeightFormat::kFp8Row) {
+    decode_byte_unit<false>(w, row, count, unit, byte_table(kMagnitudes.e4m3, 1.0F), out);
+  } else if (kFormat == WeightFormat::kFp8Block && w.block_rows == kBlock && w.block_cols == kBlock &&
+             row / kBlock == (row + count - 1) / kBlock) {
+    float scale;
+    __builtin_memcpy(&scale, w.scales + 4 * (row / kBlock * w.scale_cols + unit), 4);
+    decode_byte_unit<false>(w, row, count, unit, byte_table(kMagnitudes.e4m3, scale), out);
+  } else {
+    for (std::int64_t i = 0; i < count; ++i, out += 64) decode_row_unit<kFormat>(w, row + i, unit, out);
   }
-  for (std::int64_t i = 0; i < count; ++i, out += 64) decode_row_unit<kFormat>(w, row + i, unit, out);
 }
 
 // What the sums of rows [row, row + count <= 16) are to be multiplied with.

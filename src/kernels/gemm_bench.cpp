@@ -52,6 +52,7 @@ constexpr Case kCases[] = {
     {"bf16", WeightFormat::kBF16, 4, 6144, 3072},
     {"bf16", WeightFormat::kBF16, 8, 6144, 3072},
     {"bf16", WeightFormat::kBF16, 16, 6144, 3072},
+    {"bf16", WeightFormat::kBF16, 64, 1536, 3072},
     {"bf16", WeightFormat::kBF16, 512, 1536, 3072},
     {"nvfp4", WeightFormat::kNvfp4, 16, 1536, 3072},
     {"nvfp4", WeightFormat::kNvfp4, 12, 1536, 3072},

@@ -187,7 +187,7 @@ struct KernelTable {
   void (*pack_x_tile)(const float* x, std::int64_t x_stride, std::int64_t rows, std::int64_t cols,
                       float* out) = nullptr;
   void (*pack_w_tile)(const float* rows, std::int64_t stride, std::int64_t cols, bool pairs, float* out) = nullptr;
-  // Where tile_pairs: `count` <= tile_n rows of a BF16 weight as a tile of pairs.
+  // `count` <= tile_n rows of a BF16 weight as a tile (of pairs where tile_pairs), the rest of it zeros.
   void (*pack_bf16_w_tile)(const RawWeight& weight, std::int64_t row, std::int64_t count, float* out) = nullptr;
   void (*multiply_panel)(const TileArgs& args) = nullptr;
   // Keys [begin, end), or those of them that there are; begin: a multiple of kAttendKeys. A later part is added to an

@@ -95,6 +95,46 @@ void pack_bf16_w_tile(const RawWeight& w, std::int64_t row, std::int64_t count, 
     tile_transpose(reinterpret_cast<const std::byte*>(block), 64, out + s * kTileLanes, class_floats);
   }
 }
+#else
+// kTileLanes BF16 rows, `stride` bytes apart, of two steps or `steps` of them, to lanes of a tile.
+TETRAD_SIMD_INLINE void pack_bf16_rows(const std::byte* rows, std::int64_t stride, std::int64_t steps,
+                                       std::int64_t class_floats, float* out) {
+  alignas(64) std::uint32_t pairs[16][kTileLanes];  // of columns
+  const __m512i upper = _mm512_set1_epi32(static_cast<int>(0xFFFF0000U));
+  tile_transpose(rows, stride, reinterpret_cast<float*>(pairs), kTileLanes);
+  for (std::int64_t s = 0; s < steps; ++s, out += kTileN)
+    for (std::int64_t c = 0; c < 8; ++c) {
+      const __m512i raw = _mm512_load_si512(pairs[8 * s + c]);
+      _mm512_storeu_si512(out + 2 * c * class_floats, _mm512_slli_epi32(raw, 16));
+      _mm512_storeu_si512(out + (2 * c + 1) * class_floats, _mm512_and_si512(raw, upper));
+    }
+}
+
+// `count` rows of a BF16 weight as a tile; the rest of it zeros. Decoded to F32 rows and transposed from there, 64 rows
+// of x took a fifth longer.
+void pack_bf16_w_tile(const RawWeight& w, std::int64_t row, std::int64_t count, float* out) {
+  constexpr std::int64_t kAhead = 512;  // bytes: rows are too short for the hardware to find out in time
+  const std::int64_t class_floats = tile_class_floats(w.cols, kTileN), bytes = 2 * w.cols, steps = tile_steps(w.cols);
+  const std::byte* rows = w.data + row * bytes;
+  alignas(64) std::byte padded[kTileLanes][64] = {};  // of rows that are not there, or that end
+  for (std::int64_t s = 0; s < steps; s += 2, rows += 64) {
+    const std::int64_t here = 32 * s, left = steps - s < 2 ? 1 : 2;
+    const std::int64_t ahead = here + kAhead < bytes ? kAhead : kAhead + (kTileN - 1) * bytes;
+    for (std::int64_t i = 0; i < kTileN; ++i) __builtin_prefetch(rows + i * bytes + ahead);
+    for (std::int64_t n = 0; n < kTileN; n += kTileLanes) {
+      const std::byte* from = rows + n * bytes;
+      const bool whole = n + kTileLanes <= count && here + 64 <= bytes;
+      if (!whole) {
+        const auto there = static_cast<std::size_t>(bytes - here < 64 ? bytes - here : 64);
+        for (std::int64_t i = 0; i < kTileLanes; ++i) {
+          __builtin_memset(padded[i], 0, 64);
+          if (n + i < count) __builtin_memcpy(padded[i], from + i * bytes, there);
+        }
+      }
+      pack_bf16_rows(whole ? from : padded[0], whole ? bytes : 64, left, class_floats, out + s * kTileN + n);
+    }
+  }
+}
 #endif
 
 // A step's kTileN values of w.
@@ -190,9 +230,7 @@ void fill_tiles(KernelTable& table) {
   table.panel_n = kTilePanel * kTileN;
   table.pack_x_tile = pack_x_tile;
   table.pack_w_tile = pack_w_tile;
-#if TETRAD_SIMD_TARGET == TETRAD_SIMD_AVX2
   table.pack_bf16_w_tile = pack_bf16_w_tile;
-#endif
   table.multiply_panel = multiply_panel;
 }
 #else
