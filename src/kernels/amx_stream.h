@@ -56,18 +56,29 @@ inline void amx_stream_block(const RawWeight& w, std::int64_t row, const MatrixA
   amx_finish_block(w, row, args, n, one, two, kTwo);
 }
 
-// BF16 as it is stored: whole tiles come from the weight itself.
+// 16 rows of BF16 as they are stored: tiles come from the weight itself. Not 32: the hardware fetches ahead in no more
+// than 32 pages at once; reading 32 rows side by side gave 25.6 GB/s, 16 rows 31.0, one after another 30.2. Four lines
+// ahead are fetched besides, since tiles are loaded less evenly than that.
+constexpr std::int64_t kBf16Ahead = 256;  // bytes
 template <bool kTwo>
-inline void amx_bf16_block(const RawWeight& w, std::int64_t row, const MatrixArgs& args, std::int64_t n,
-                           const AmxGroup& one, const AmxGroup& two) {
-  amx_zero_sums<kTwo>();
+inline void amx_bf16_rows(const RawWeight& w, std::int64_t row, const MatrixArgs& args, std::int64_t n,
+                          const AmxGroup& one, const AmxGroup& two) {
+  amx_zero<kSum00>();
+  if constexpr (kTwo) amx_zero<kSum01>();
   const std::int64_t stride = 2 * w.cols;
   const std::byte* a = w.data + (row + n) * stride;
   for (std::int64_t step = 0; step < w.cols / kTileColumns; ++step) {
-    amx_load_step<kTwo, false>(a + 64 * step, a + kTileRows * stride + 64 * step, stride, one, two, step);
-    amx_multiply_step<kTwo>();
+    amx_load<kB0>(one.x + step * 16 * one.width, one.width);
+    for (std::int64_t i = 0; i < kTileRows; ++i) __builtin_prefetch(a + 64 * step + i * stride + kBf16Ahead, 0, 2);
+    amx_load<kA0>(a + 64 * step, stride);
+    amx_multiply<kSum00, kA0, kB0>();
+    if constexpr (kTwo) {
+      amx_load<kB1>(two.x + step * 16 * two.width, two.width);
+      amx_multiply<kSum01, kA0, kB1>();
+    }
   }
-  amx_finish_block(w, row, args, n, one, two, kTwo);
+  amx_finish<kSum00>(w, row, args, n, one);
+  if constexpr (kTwo) amx_finish<kSum01>(w, row, args, n, two);
 }
 
 template <WeightFormat kFormat, bool kTwo>
@@ -76,7 +87,7 @@ inline void amx_stream(const RawWeight& w, std::int64_t row, const MatrixArgs& a
   amx_shape(one, two);
   for (std::int64_t n = 0; n < args.n; n += kBlockRows) {
     if (kFormat == WeightFormat::kBF16 && args.n - n >= kBlockRows && w.cols % kTileColumns == 0)
-      amx_bf16_block<kTwo>(w, row, args, n, one, two);
+      for (std::int64_t i = 0; i < kBlockRows; i += kTileRows) amx_bf16_rows<kTwo>(w, row, args, n + i, one, two);
     else
       amx_stream_block<kFormat, kTwo>(w, row, args, n, one, two);
   }
