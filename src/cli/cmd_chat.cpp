@@ -231,7 +231,9 @@ Status run_chat(const ChatFlags& flags, const CommonFlags& common) {
   MemoryRequest memory = TETRAD_TRY(memory_request(opened, flags.expert_cache, flags.dense));
   memory.bytes_per_token = PagedModel::bytes_per_slot(opened.config, false);
   EngineOptions options;
-  const MemoryPlan plan = TETRAD_TRY(plan_memory(memory));
+  auto planned = plan_memory(memory);
+  if (!planned) return Unexpected(std::move(planned).error().with_hint("lower --expert-cache, or let it be auto"));
+  const MemoryPlan plan = std::move(*planned);
   options.max_total_tokens = std::min(plan.pool_tokens, 2 * opened.config.max_position);
   options.expert_cache_bytes = plan.expert_cache_bytes;
   options.ngram_speculation = true;

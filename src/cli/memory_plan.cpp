@@ -202,12 +202,13 @@ Result<MemoryPlan> plan_memory(const MemoryRequest& request) {
   return plan_with_cache(request, budget);
 }
 
-Result<std::uint64_t> plan_expert_cache(MemoryRequest request, std::int64_t pool_tokens) {
+Result<std::uint64_t> plan_expert_cache(MemoryRequest request, std::int64_t pool_tokens, const char* hint) {
   request.max_total_tokens = pool_tokens;
   if (!wants_cache(request, budget_of(request))) return std::uint64_t{0};
-  const MemoryPlan plan = TETRAD_TRY(plan_memory(request));
-  log_note(plan.text);
-  return plan.expert_cache_bytes;
+  auto plan = plan_memory(request);
+  if (!plan) return Unexpected(std::move(plan).error().with_hint(hint));
+  log_note(plan->text);
+  return plan->expert_cache_bytes;
 }
 
 void add_expert_cache_option(CLI::App& command, std::string& value) {

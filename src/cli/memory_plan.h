@@ -41,8 +41,9 @@ bool fits_whole(const MemoryRequest& request);
 // kOutOfMemory when weights (or, with an expert cache, those that every token needs) and the smallest useful pool don't
 // fit.
 Result<MemoryPlan> plan_memory(const MemoryRequest& request);
-// Of a pool that is given: the expert cache's bytes, 0 for none. For generate and bench.
-Result<std::uint64_t> plan_expert_cache(MemoryRequest request, std::int64_t pool_tokens);
+// Of a pool that is given: the expert cache's bytes, 0 for none. For generate and bench; `hint`: what to try if it does
+// not fit, since their flags are not the server's.
+Result<std::uint64_t> plan_expert_cache(MemoryRequest request, std::int64_t pool_tokens, const char* hint);
 void add_expert_cache_option(CLI::App& command, std::string& value);
 
 }  // namespace tetrad

@@ -54,6 +54,21 @@ TEST(MemoryPlan, LeavesWhatOtherProgramsHoldAndRoomForBuffers) {
   EXPECT_THAT(plan.text, HasSubstr("less 1.07 GB of buffers"));
 }
 
+TEST(MemoryPlan, HintsAtTheFlagsOfTheCommandThatAsks) {
+  const std::int64_t too_many = 400'000;  // 24.4 GiB
+  const auto served = [&] {
+    MemoryRequest r = request();
+    r.max_total_tokens = too_many;
+    return plan_memory(r);
+  }();
+  ASSERT_FALSE(served.has_value());
+  EXPECT_THAT(served.error().hint, HasSubstr("--max-total-tokens"));
+  const auto generated = plan_expert_cache(request(), too_many, "lower --max-tokens");
+  ASSERT_FALSE(generated.has_value());
+  EXPECT_EQ(generated.error().hint, "lower --max-tokens");
+  EXPECT_EQ(plan_expert_cache(request(), 1000, "lower --max-tokens").value(), 0U);
+}
+
 TEST(MemoryPlan, SaysThatThePoolIsShort) {
   MemoryRequest r = request();
   r.machine_bytes = 13 * kGiB;  // 1.05 GiB for keys and values

@@ -42,7 +42,12 @@ check("dense weights int8" in run("eval", nvfp4, nvfp4, "--data", MODEL / "data"
 # bench counts the bytes that are read
 def bench(*flags):
     result = json.loads(run("bench", nvfp4, "--prompt", 16, "--generate", 4, "--repeat", 1, "--json", "-", *flags).stdout)
-    return result["dense_weights"], result["decode"][0]["weight_bytes_per_step"]
+    decode = result["decode"][0]
+    # 4 layers of 2 heads of 64, keys and values in F32; a step reads its own and those before it: 17, 18, 19, 20
+    check(decode["kv_bytes_per_step"] == 18.5 * 4 * 2 * 2 * 64 * 4, decode)
+    share = decode["tokens_per_second_median"] * (decode["weight_bytes_per_step"] + decode["kv_bytes_per_step"]) / 1e9 / result["machine"]["stream_read_gbs"]
+    check(abs(decode["fraction_of_stream_with_kv"] / share - 1) < 1e-6, decode)
+    return result["dense_weights"], decode["weight_bytes_per_step"]
 
 
 (_, plain), (name, fewer) = bench(), bench("--dense-weights", "int8")
