@@ -1,5 +1,6 @@
 #include "base/thread_pool.h"
 
+#include <pthread.h>
 #include <sched.h>
 
 #include <algorithm>
@@ -9,8 +10,8 @@
 #include <condition_variable>
 #include <exception>
 #include <fstream>
+#include <map>
 #include <mutex>
-#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -45,6 +46,28 @@ bool spin_until(const Ready& ready) {
     std::this_thread::yield();
   }
   return false;
+}
+
+// Processors this process may run on, those of a physical core together, in ascending order. Empty: unknown.
+std::vector<cpu_set_t> physical_cores() {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (::sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return {};
+  std::vector<cpu_set_t> cores;
+  std::map<std::string, std::size_t> core_of;  // SMT siblings print the same list
+  for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &allowed)) continue;
+    std::ifstream file("/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/thread_siblings_list");
+    std::string siblings;
+    if (!std::getline(file, siblings)) siblings = std::to_string(cpu);
+    const auto [at, fresh] = core_of.try_emplace(siblings, cores.size());
+    if (fresh) {
+      cores.emplace_back();
+      CPU_ZERO(&cores.back());
+    }
+    CPU_SET(cpu, &cores[at->second]);
+  }
+  return cores;
 }
 
 }  // namespace
@@ -124,10 +147,15 @@ struct ThreadPool::State {
   }
 };
 
-ThreadPool::ThreadPool(std::size_t threads) : state_(std::make_unique<State>()) {
+ThreadPool::ThreadPool(std::size_t threads, bool pinned) : state_(std::make_unique<State>()) {
   if (threads == 0) threads = default_thread_count();
-  for (std::size_t worker = 1; worker < threads; ++worker)
+  const std::vector<cpu_set_t> cores = pinned ? physical_cores() : std::vector<cpu_set_t>();
+  for (std::size_t worker = 1; worker < threads; ++worker) {
     state_->threads.emplace_back([state = state_.get(), worker] { state->loop(worker); });
+    // Refused where the allowed processors have just changed: the thread then runs where it may.
+    if (worker < cores.size())
+      ::pthread_setaffinity_np(state_->threads.back().native_handle(), sizeof(cpu_set_t), &cores[worker]);
+  }
 }
 
 ThreadPool::~ThreadPool() {
@@ -161,20 +189,11 @@ void ThreadPool::run(std::size_t count, const std::function<void(std::size_t, st
 }
 
 std::size_t default_thread_count() {
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  if (::sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return std::max(1u, std::thread::hardware_concurrency());
-  std::set<std::string> cores;  // SMT siblings print the same list
-  for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (!CPU_ISSET(cpu, &allowed)) continue;
-    std::ifstream file("/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/thread_siblings_list");
-    std::string siblings;
-    if (!std::getline(file, siblings)) siblings = std::to_string(cpu);
-    cores.insert(siblings);
-  }
+  const std::size_t cores = physical_cores().size();
+  if (cores == 0) return std::max(1u, std::thread::hardware_concurrency());
   // A container's share: more threads than that would only stand still for the rest of each period.
-  const double quota = processor_quota().value_or(static_cast<double>(cores.size()));
-  return std::clamp<std::size_t>(static_cast<std::size_t>(std::ceil(quota)), 1, std::max<std::size_t>(1, cores.size()));
+  const double quota = processor_quota().value_or(static_cast<double>(cores));
+  return std::clamp<std::size_t>(static_cast<std::size_t>(std::ceil(quota)), 1, cores);
 }
 
 }  // namespace tetrad

@@ -11,8 +11,10 @@ namespace tetrad {
 
 class ThreadPool {
  public:
-  // `threads` >= 1, the caller included; 0 means default_thread_count().
-  explicit ThreadPool(std::size_t threads = 0);
+  // `threads` >= 1, the caller included; 0 means default_thread_count(). pinned: worker i stays on the processors of
+  // physical core i of those this process may use, as far as there are so many; the caller, worker 0, is left free,
+  // since any thread may call.
+  explicit ThreadPool(std::size_t threads = 0, bool pinned = false);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
 

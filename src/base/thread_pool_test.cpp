@@ -1,6 +1,7 @@
 #include "base/thread_pool.h"
 
 #include <gmock/gmock.h>
+#include <sched.h>
 
 #include <atomic>
 #include <chrono>
@@ -69,6 +70,32 @@ TEST_P(ThreadPoolTest, PausesOfAnyLength) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Sizes, ThreadPoolTest, testing::Values(1, 2, 5));
+
+// Of each worker's processors: the caller has all it had, the others some of them, and none the same.
+TEST(ThreadPool, PinnedWorkersHaveCoresOfTheirOwn) {
+  const std::size_t cores = ThreadPool().size();
+  ThreadPool pool(cores + 2, true);
+  cpu_set_t before, taken;
+  ASSERT_EQ(::sched_getaffinity(0, sizeof(before), &before), 0);
+  CPU_ZERO(&taken);
+  std::vector<std::atomic<bool>> seen(pool.size());
+  std::vector<cpu_set_t> of(pool.size());
+  pool.run(pool.size(), [&](std::size_t, std::size_t worker) {  // as many indices as workers, each waits for the others
+    ::sched_getaffinity(0, sizeof(cpu_set_t), &of[worker]);
+    seen[worker] = true;
+    for (const auto& one : seen)
+      while (!one) std::this_thread::yield();
+  });
+  EXPECT_TRUE(CPU_EQUAL(&of[0], &before));
+  for (std::size_t worker = 1; worker < pool.size(); ++worker) {
+    if (CPU_EQUAL(&of[worker], &before) && worker >= cores) continue;  // a quota makes `cores` fewer than there are
+    cpu_set_t both;
+    CPU_AND(&both, &of[worker], &taken);
+    EXPECT_EQ(CPU_COUNT(&both), 0) << worker;
+    EXPECT_LT(CPU_COUNT(&of[worker]), CPU_COUNT(&before)) << worker;
+    CPU_OR(&taken, &taken, &of[worker]);
+  }
+}
 
 TEST(ThreadPool, DefaultsToTheMachine) {
   EXPECT_GE(default_thread_count(), 1U);

@@ -18,8 +18,8 @@ namespace tetrad {
 Result<Compute> CommonFlags::compute() const {
   const char* named = std::getenv("TETRAD_BACKEND");
   const std::string_view backend = named == nullptr ? "" : named;
-  if (backend == "ref") return Compute::create(threads, "ref");
-  if (backend.empty() || backend == "cpu") return Compute::create(threads);
+  if (backend == "ref") return Compute::create(threads, "ref", pin_threads);
+  if (backend.empty() || backend == "cpu") return Compute::create(threads, {}, pin_threads);
   return make_error(ErrorCode::kUsage, "unavailable backend", fmt::format("TETRAD_BACKEND={}", backend),
                     "this build has ref, cpu");
 }
@@ -31,6 +31,8 @@ CLI::App* add_command(CLI::App& app, const CommonFlags& common, const std::strin
       ->add_option("--threads", flags.threads,
                    "worker threads (default: physical cores, at most the container's share of processors)")
       ->check(CLI::Range(1, 4096));
+  command->add_flag("--pin-threads", flags.pin_threads,
+                    "worker threads stay on physical cores of their own: for a machine that does nothing else");
   command->add_option("--seed", flags.seed, "seed of everything random (default 0)")->check(at_least(0), "NONNEGATIVE");
   command->add_flag("--quiet", flags.quiet, "no progress and no notes on stderr");
   return command;

@@ -23,7 +23,7 @@ namespace tetrad {
 struct CommonFlags {
   std::size_t threads = 0;  // 0: default_thread_count()
   std::uint64_t seed = 0;
-  bool quiet = false;
+  bool quiet = false, pin_threads = false;
   std::string command_line;
 
   Result<Compute> compute() const;

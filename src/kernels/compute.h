@@ -23,7 +23,8 @@ class Compute {
  public:
   // `simd` empty: TETRAD_SIMD from the environment, else the best target. An unknown or unavailable name is a usage
   // error that lists the choices. "ref" names the oracle in double precision, which is never chosen by itself.
-  static Result<Compute> create(std::size_t threads, std::string simd = {});
+  // pinned: threads stay on cores of their own (base/thread_pool.h).
+  static Result<Compute> create(std::size_t threads, std::string simd = {}, bool pinned = false);
 
   const KernelTable& kernels() const { return *kernels_; }
   ThreadPool& pool() const { return *pool_; }

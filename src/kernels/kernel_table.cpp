@@ -135,7 +135,7 @@ RawWeight raw_weight(const WeightView& weight) {
   return raw;
 }
 
-Result<Compute> Compute::create(std::size_t threads, std::string simd) {
+Result<Compute> Compute::create(std::size_t threads, std::string simd, bool pinned) {
   std::string source = "--simd";
   if (simd.empty()) {
     if (const char* named = std::getenv("TETRAD_SIMD"); named != nullptr && *named != '\0') {
@@ -154,7 +154,7 @@ Result<Compute> Compute::create(std::size_t threads, std::string simd) {
                       "no \"" + simd + "\" on this CPU; choices: " + choices);
   }
   compute.simd_ = std::move(simd);
-  compute.pool_ = std::make_shared<ThreadPool>(threads);
+  compute.pool_ = std::make_shared<ThreadPool>(threads, pinned);
   return compute;
 }
 
