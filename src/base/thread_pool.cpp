@@ -1,5 +1,6 @@
 #include "base/thread_pool.h"
 
+#include <fmt/format.h>
 #include <pthread.h>
 #include <sched.h>
 
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include "base/control_group.h"
+#include "base/log.h"
 
 namespace tetrad {
 
@@ -149,13 +151,18 @@ struct ThreadPool::State {
 
 ThreadPool::ThreadPool(std::size_t threads, bool pinned) : state_(std::make_unique<State>()) {
   if (threads == 0) threads = default_thread_count();
+  std::size_t on_own_core = 0;
   const std::vector<cpu_set_t> cores = pinned ? physical_cores() : std::vector<cpu_set_t>();
   for (std::size_t worker = 1; worker < threads; ++worker) {
     state_->threads.emplace_back([state = state_.get(), worker] { state->loop(worker); });
     // Refused where the allowed processors have just changed: the thread then runs where it may.
-    if (worker < cores.size())
-      ::pthread_setaffinity_np(state_->threads.back().native_handle(), sizeof(cpu_set_t), &cores[worker]);
+    if (worker < cores.size() &&
+        ::pthread_setaffinity_np(state_->threads.back().native_handle(), sizeof(cpu_set_t), &cores[worker]) == 0)
+      ++on_own_core;
   }
+  if (pinned && on_own_core + 1 < threads)
+    log_warning(fmt::format("only {} of {} threads could have a core of their own; the others are not pinned",
+                            on_own_core + 1, threads));
 }
 
 ThreadPool::~ThreadPool() {

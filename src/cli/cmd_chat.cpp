@@ -232,7 +232,9 @@ Status run_chat(const ChatFlags& flags, const CommonFlags& common) {
   memory.bytes_per_token = PagedModel::bytes_per_slot(opened.config, false);
   EngineOptions options;
   auto planned = plan_memory(memory);
-  if (!planned) return Unexpected(std::move(planned).error().with_hint("lower --expert-cache, or let it be auto"));
+  if (!planned)
+    return Unexpected(std::move(planned).error().with_hint(
+        "free memory, or take --dense-weights int8; --expert-cache auto takes what is left"));
   const MemoryPlan plan = std::move(*planned);
   options.max_total_tokens = std::min(plan.pool_tokens, 2 * opened.config.max_position);
   options.expert_cache_bytes = plan.expert_cache_bytes;

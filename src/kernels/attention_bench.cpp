@@ -27,7 +27,8 @@ struct AttendCase {
 };
 constexpr AttendCase kAttendCases[] = {{4096, 1, true},  {16384, 1, true},  {16384, 1, false}, {4096, 10, true},
                                        {512, 10, true},  {4096, 10, false}, {4096, 32, true},  {4096, 32, false},
-                                       {4096, 64, true}, {4096, 128, true}, {512, 1, true},    {512, 1, false}};
+                                       {4096, 64, true}, {4096, 128, true}, {512, 1, true},    {512, 1, false},
+                                       {128, 1, true},   {128, 1, false}};
 
 // In huge pages, as the model's pool is.
 const std::byte* random_pool(Rng& rng, std::int64_t elements, bool bf16, FloatBuffer& memory) {

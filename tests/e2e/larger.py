@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """A model that is larger than memory, here because --expert-cache says so: generate, bench and serve give what mapped weights give, and say what the cache does."""
 import json
+import os
 import re
 
 from _common import MODEL, check, run, scratch
@@ -14,6 +15,9 @@ ASK = ("generate", MODEL, "--chat", "--temperature", 0, "--prompt", QUESTION, "-
 def generates():
     mapped = run(*ASK)
     check("larger than memory" not in mapped.stderr, f"a model that fits stays mapped: {mapped.stderr!r}")
+    threads = (os.cpu_count() or 1) + 2
+    pinned = run(*ASK, "--pin-threads", "--threads", threads)
+    check(pinned.stdout == mapped.stdout and f"of {threads} threads could have a core of their own" in pinned.stderr, f"--pin-threads: {pinned.stderr!r}")
     for flag in ("off", "100KB", "1MB", "1GB"):
         done = run(*ASK, "--expert-cache", flag)
         check(done.stdout == mapped.stdout, f"--expert-cache {flag}: {done.stdout!r} {mapped.stdout!r}")
