@@ -68,7 +68,9 @@ Status run_bench(const BenchFlags& flags, const CommonFlags& common) {
     MemoryRequest memory = TETRAD_TRY(memory_request(opened, flags.expert_cache, flags.dense));
     memory.bytes_per_token = PagedModel::bytes_per_slot(opened.config, bf16);
     memory.step_tokens = std::max(std::min(context, flags.runs.chunk), most);
-    return plan_expert_cache(memory, slots, "lower --prompt, --generate, --concurrency or --expert-cache");
+    return plan_expert_cache(
+        memory, slots,
+        "free memory, lower --prompt, --generate, --concurrency or --expert-cache, or take --dense-weights int8");
   };
   const std::uint64_t cache_bytes = TETRAD_TRY(plan());
   // Beside a model that needs its memory the rate is measured before, not in turn.

@@ -150,8 +150,9 @@ Status run_generate(const GenerateFlags& flags, const CommonFlags& common) {
   memory.bytes_per_token = PagedModel::bytes_per_slot(opened.config, false);
   memory.step_tokens = std::min<std::int64_t>(memory.step_tokens, static_cast<std::int64_t>(prompt.size()));
   const std::int64_t tokens = static_cast<std::int64_t>(prompt.size()) + flags.max_tokens;
-  const std::uint64_t cache = TETRAD_TRY(
-      plan_expert_cache(memory, std::min(tokens, opened.config.max_position), "lower --max-tokens or --expert-cache"));
+  const std::uint64_t cache =
+      TETRAD_TRY(plan_expert_cache(memory, std::min(tokens, opened.config.max_position),
+                                   "free memory, lower --max-tokens or --expert-cache, or take --dense-weights int8"));
   const auto model = TETRAD_TRY(CausalModel::open(opened.checkpoint, opened.config, compute, options, cache));
   if (model.expert_cache() != nullptr) model.expert_cache()->set_interruptible(true);
   const Generation out = TETRAD_TRY(generate(model, opened, tokenizer, prompt, params, flags));
